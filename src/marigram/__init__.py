@@ -1,0 +1,74 @@
+"""Tell anomalies from drifts in streams of events, each with the range that was expected.
+
+``import marigram as mg`` costs next to nothing: every public name is fetched from its room when it is first used.
+
+>>> import marigram as mg
+>>> mg.Kind.DRIFT.label
+'drift'
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from marigram import _cache
+
+if TYPE_CHECKING:
+    from marigram.detectors import Detector
+    from marigram.errors import InputError, MarigramError, ParameterError, SnapshotError
+    from marigram.fleet import Fleet
+    from marigram.kinds import Kind
+    from marigram.online import ClippedLinear, ClippedMean, ClippedScale, StepEnsemble
+    from marigram.verdicts import Verdict, Verdicts
+
+__version__ = "0.1.0"
+
+_ROOM_OF = {
+    "ClippedLinear": "online",
+    "ClippedMean": "online",
+    "ClippedScale": "online",
+    "Detector": "detectors",
+    "Fleet": "fleet",
+    "InputError": "errors",
+    "Kind": "kinds",
+    "MarigramError": "errors",
+    "ParameterError": "errors",
+    "SnapshotError": "errors",
+    "StepEnsemble": "online",
+    "Verdict": "verdicts",
+    "Verdicts": "verdicts",
+}
+"""Public name -> the room under ``marigram`` that defines it (PEP 562: fetched when first asked for)."""
+
+__all__ = [
+    "ClippedLinear",
+    "ClippedMean",
+    "ClippedScale",
+    "Detector",
+    "Fleet",
+    "InputError",
+    "Kind",
+    "MarigramError",
+    "ParameterError",
+    "SnapshotError",
+    "StepEnsemble",
+    "Verdict",
+    "Verdicts",
+    "__version__",
+]
+
+_cache.configure(__version__)
+
+
+def __getattr__(name: str) -> object:
+    """Fetch a public name from its room and keep it, so that the next use is an ordinary attribute."""
+    room = _ROOM_OF.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{room}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, fetched or not."""
+    return sorted(__all__)
