@@ -1,0 +1,246 @@
+"""The fields of a verdict: their names, order, types and nulls, defined once.
+
+Python objects, columns, Arrow tables, Parquet files and JSON lines are all derived from :data:`COLUMNS`, so
+they hold the same fields in the same order.
+"""
+
+from collections.abc import Sequence
+from math import isnan
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+
+from .kinds import Kind
+from .wording import cells, clipped, moment, number, odds, padded, printable, share, span
+
+__all__ = ["COLUMNS", "DRIFT_FIELDS", "FIELDS", "NO_TIME", "Column", "Numbers", "Verdict", "alert_line"]
+
+NO_TIME: Final = int(np.iinfo(np.int64).min)
+"""The time of an event that has none: the same bits as NumPy's NaT."""
+
+Numbers: TypeAlias = float | list[float]
+"""One number when events are scalar, a list of d numbers otherwise."""
+
+
+class Column(NamedTuple):
+    """How one field lies in memory."""
+
+    name: str
+    dtype: str
+    """NumPy dtype of the column; ``object`` for texts."""
+    null: object
+    """What a row without one holds, and every row of a column not given (but ``seq`` then counts rows)."""
+    per_coordinate: bool = False
+    """Whether a row holds d numbers when events have d > 1 coordinates."""
+
+
+COLUMNS: Final = (
+    Column("id", "object", None),
+    Column("key", "object", None),
+    Column("seq", "int64", 0),
+    Column("n", "int64", 0),
+    Column("time", "int64", NO_TIME),
+    Column("value", "float64", np.nan, per_coordinate=True),
+    Column("p_value", "float64", np.nan),
+    Column("score", "float64", np.nan),
+    Column("expected", "float64", np.nan, per_coordinate=True),
+    Column("lower", "float64", np.nan, per_coordinate=True),
+    Column("upper", "float64", np.nan, per_coordinate=True),
+    Column("kind", "uint8", int(Kind.NORMAL)),
+    Column("severity", "float64", np.nan),
+    Column("episode", "int64", 0),
+    Column("notice", "bool", False),
+    Column("changed_at", "int64", -1),
+    Column("before", "float64", np.nan, per_coordinate=True),
+    Column("after", "float64", np.nan, per_coordinate=True),
+    Column("resolves", "int64", -1),
+    Column("late", "bool", False),
+    Column("why", "float32", 1.0),
+)
+FIELDS: Final = tuple(column.name for column in COLUMNS)
+"""Names of the fields of a verdict in the order of every output."""
+DRIFT_FIELDS: Final = ("changed_at", "before", "after", "resolves")
+"""Fields that only ``drift`` verdicts carry."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer for one event; a row of :class:`~marigram.Verdicts`.
+
+    Numbers that were not computed (the p-value of a missing event) are NaN, so that comparisons with them are
+    false; fields that do not apply (the levels of an event that is no drift) are None.  Vector events hold lists
+    of d numbers.
+    """
+
+    id: str | int | None
+    """The event's own id, if it has one."""
+    key: str | int | None
+    """The entity it belongs to; None for a stream without keys."""
+    seq: int
+    """Its number within the key, from 0."""
+    n: int
+    """How many events of the key were learned before it."""
+    time: int | None
+    """Nanoseconds since 1970, UTC."""
+    value: Numbers
+    p_value: float
+    """Calibrated probability that a normal event of this key is at least this unusual."""
+    score: float
+    """min(-log10 of the p-value, 300)."""
+    expected: Numbers
+    lower: Numbers
+    """Lower end of the band as it stood before the event."""
+    upper: Numbers
+    """Upper end of the band as it stood before the event."""
+    kind: Kind
+    severity: float
+    """-log10 of how unusual the event is among what this key calls unusual."""
+    episode: int
+    """Number of the key's episode that the event falls into or follows."""
+    notice: bool
+    """Whether people are to be told of this event."""
+    changed_at: int | None
+    """Of a drift: ``seq`` of the first event of the new norm."""
+    before: Numbers | None
+    """Of a drift: the level before it."""
+    after: Numbers | None
+    """Of a drift: the level after it."""
+    resolves: int | None
+    """Of a drift: ``seq`` of the first event whose alert it withdraws."""
+    late: bool
+    """Whether it came after a later event of its key, and was therefore not learned."""
+    why: list[float]
+    """Share of each coordinate in the surprise; they sum to 1."""
+
+    def to_json(self) -> bytes:
+        """Return one JSON object: ISO-8601 time, kind by name, null for what is not a finite number.
+
+        Examples
+        --------
+        >>> from marigram.verdicts import Verdicts
+        >>> Verdicts(value=[12.5], kind=[1])[0].to_json()[:61]
+        b'{"id":null,"key":null,"seq":0,"n":0,"time":null,"value":12.5,'
+        """
+        fields = {name: getattr(self, name) for name in FIELDS}
+        fields["kind"] = self.kind.label
+        fields["time"] = None if self.time is None else moment(self.time)
+        return msgspec.json.encode(fields)
+
+    def __str__(self) -> str:
+        return alert_line(self)
+
+
+_COLOURS: Final = {
+    Kind.ANOMALY: "1;31",
+    Kind.DRIFT: "1;34",
+    Kind.UNDECIDED: "33",
+    Kind.LEARNING: "2",
+    Kind.MISSING: "35",
+    Kind.REJECTED: "35",
+}
+_TOLD_COORDINATES: Final = 3
+
+
+def alert_line(
+    verdict: Verdict, width: int = 0, colour: bool = False, *, names: Sequence[str] | None = None
+) -> str:
+    """Return one line: when, who, what, how much, what was expected, how surprising that is, and why.
+
+    Parameters
+    ----------
+    verdict
+        The verdict to tell.
+    width
+        Columns that the line may take; the text at its end gives way.  0 is no limit.
+    colour
+        Whether to colour it for a terminal (ANSI).
+    names
+        Names of the d coordinates; without them they are called x0, x1, ...
+
+    Returns
+    -------
+    str
+        A line without its newline and without any character that a terminal would obey, but for the colours.
+
+    Examples
+    --------
+    >>> from marigram.verdicts import Verdicts
+    >>> columns = {"expected": [51.0], "lower": [40.2], "upper": [61.7], "p_value": [2.5e-5], "seq": [512]}
+    >>> print(alert_line(Verdicts(value=[93.1], kind=[Kind.ANOMALY], key=["web-7"], **columns)[0]))
+    web-7 #512        anomaly    93.1  expected 40.2 to 61.7  1 in 40,000  31.4 above the range
+    """
+    who = printable("" if verdict.key is None else f"{verdict.key} ") + f"#{verdict.seq}"
+    when = "" if verdict.time is None else moment(verdict.time) + "  "
+    kind = verdict.kind.label
+    if width:
+        who = clipped(who, max(width - cells(when) - 40, 12))
+    head = f"{when}{padded(who, 16)}  "
+    tail = "  ".join(part for part in _told(verdict, names) if part)
+    if width:
+        tail = clipped(tail, max(width - cells(head) - 11, 0))
+        head = clipped(head, max(width - 11, 0))
+    if colour:
+        kind = f"\x1b[{_COLOURS.get(verdict.kind, '0')}m{kind}\x1b[0m" + " " * (9 - len(kind))
+        head = f"\x1b[2m{when}\x1b[0m{head[len(when) :]}"
+    return f"{head}{kind:9}  {tail}".rstrip()
+
+
+def _told(verdict: Verdict, names: Sequence[str] | None) -> list[str]:
+    """Return what follows the kind: value, band, odds, reason."""
+    top = max(range(len(verdict.why)), key=lambda i: _order(verdict.why[i]))
+    name = "" if len(verdict.why) == 1 else _name(top, names)
+    value, lower, upper = (_pick(x, top) for x in (verdict.value, verdict.lower, verdict.upper))
+    band = "" if isnan(lower) or isnan(upper) else f"expected {span(lower, upper)}"
+    surprise = "" if isnan(verdict.p_value) else odds(verdict.p_value)
+    amount = f"{name} = {number(value)}" if name else number(value)
+    return [
+        amount,
+        band,
+        surprise,
+        _reason(verdict, value, lower, upper, names),
+        "late" if verdict.late else "",
+    ]
+
+
+def _reason(verdict: Verdict, value: float, lower: float, upper: float, names: Sequence[str] | None) -> str:
+    if verdict.kind is Kind.MISSING:
+        return "no value came"
+    if verdict.kind is Kind.REJECTED:
+        return "not a usable number"
+    if verdict.kind is Kind.DRIFT:
+        return _moved(verdict)
+    if len(verdict.why) > 1:
+        largest = sorted(range(len(verdict.why)), key=lambda i: -_order(verdict.why[i]))[:_TOLD_COORDINATES]
+        told = [f"{_name(i, names)} {share(verdict.why[i])}" for i in largest if verdict.why[i] >= 0.005]
+        return ", ".join(told)
+    if value > upper:
+        return f"{number(value - upper)} above the range"
+    if value < lower:
+        return f"{number(lower - value)} below the range"
+    return ""
+
+
+def _moved(verdict: Verdict) -> str:
+    """Return how the norm moved, since when, and what that takes back."""
+    top = max(range(len(verdict.why)), key=lambda i: _order(verdict.why[i]))
+    parts = []
+    if verdict.before is not None and verdict.after is not None:
+        parts.append(f"level {number(_pick(verdict.before, top))} -> {number(_pick(verdict.after, top))}")
+    if verdict.changed_at is not None:
+        parts.append(f"since #{verdict.changed_at}")
+    if verdict.resolves is not None:
+        parts.append(f"withdraws the alerts since #{verdict.resolves}")
+    return " ".join(parts[:2]) + (", " if len(parts) > 2 else "") + "".join(parts[2:])
+
+
+def _name(i: int, names: Sequence[str] | None) -> str:
+    return printable(names[i]) if names is not None else f"x{i}"
+
+
+def _pick(x: Numbers, i: int) -> float:
+    return x[i] if isinstance(x, list) else x
+
+
+def _order(x: float) -> float:
+    """Return ``x``, or less than every share when it is NaN."""
+    return -1.0 if isnan(x) else x
