@@ -40,10 +40,10 @@ class Stop:
     def over(self, source: Iterable[T]) -> Iterator[T]:
         """Yield what `source` yields until it ends or a signal comes."""
         items = iter(source)
-        while not self.code:
+        while not self._told():
             try:
                 self._waiting = True
-                if self.code:  # the signal came just before
+                if self._told():  # the signal came just before
                     return
                 item = next(items)
                 self._waiting = False
@@ -53,8 +53,11 @@ class Stop:
                 self._waiting = False
             yield item
 
+    def _told(self) -> bool:
+        return self.code != 0
+
     def _receive(self, number: int, _frame: FrameType | None) -> None:
-        again = self.code != 0
+        again = self._told()
         self.code = 128 + number
         if self._waiting or again:
             raise KeyboardInterrupt
