@@ -1,19 +1,15 @@
 """Verdict columns as JSON lines."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from ._verdict_row import FIELDS, NO_TIME
-from .kinds import Kind
-from .wording import moment
+from marigram.kinds import Kind
+from marigram.verdicts.fields import FIELDS, NO_TIME, Array
+from marigram.wording import moment
 
 __all__ = ["json_lines"]
-
-Array: TypeAlias = NDArray[np.generic]
 
 
 def json_lines(column: Callable[[str], Array]) -> bytes:

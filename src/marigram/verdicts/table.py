@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._verdict_row import COLUMNS, DRIFT_FIELDS, FIELDS, NO_TIME, Column, Verdict, alert_line
-from .kinds import Kind
+from marigram.kinds import Kind
+from marigram.verdicts.fields import COLUMNS, DRIFT_FIELDS, FIELDS, NO_TIME, Array, Column
+from marigram.verdicts.row import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["FIELDS", "Verdict", "Verdicts", "alert_line", "arrow_schema"]
+__all__ = ["Verdicts"]
 
-Array: TypeAlias = NDArray[Any]
 Rows: TypeAlias = slice | NDArray[np.bool_] | NDArray[np.integer[Any]]
 
 _COLUMN = {column.name: column for column in COLUMNS}
@@ -281,14 +281,14 @@ class Verdicts:
 
     def to_arrow(self) -> "pa.Table":
         """Return an Arrow table: kinds by name, times as ``timestamp[ns, UTC]``, lists when d > 1."""
-        from ._verdict_arrow import arrow_table
+        from marigram.verdicts.arrow import arrow_table
 
         return arrow_table(self._column, self._d)
 
     @classmethod
     def from_arrow(cls, table: "pa.Table") -> Self:
         """Return the verdicts that an Arrow table or a Parquet file holds."""
-        from ._verdict_arrow import arrow_columns
+        from marigram.verdicts.arrow import arrow_columns
 
         columns = dict(arrow_columns(table))
         columns.pop("score")
@@ -309,7 +309,7 @@ class Verdicts:
 
     def json_lines(self) -> bytes:
         """Return one JSON object a row, each ended by a newline; NaN and infinities are null."""
-        from ._verdict_json import json_lines
+        from marigram.verdicts.json_lines import json_lines
 
         return json_lines(self._column)
 
@@ -317,10 +317,3 @@ class Verdicts:
 def _score(p: Array) -> Array:
     with np.errstate(divide="ignore"):
         return np.minimum(np.abs(np.log10(p)), _MAX_SCORE)
-
-
-def arrow_schema(d: int = 1, *, integer_keys: bool = False) -> "pa.Schema":
-    """Return the Arrow schema of verdicts over events with ``d`` coordinates."""
-    from ._verdict_arrow import arrow_schema as schema
-
-    return schema(d, integer_keys=integer_keys)

@@ -1,19 +1,15 @@
 """Verdict columns to Arrow and back, without a Python loop over rows."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from ._verdict_row import COLUMNS, FIELDS, NO_TIME, Column
-from .kinds import Kind
+from marigram.kinds import Kind
+from marigram.verdicts.fields import COLUMNS, FIELDS, NO_TIME, Array, Column
 
 __all__ = ["arrow_columns", "arrow_schema", "arrow_table"]
-
-Array: TypeAlias = NDArray[Any]
 
 _KIND_NAMES = pa.array([kind.label for kind in Kind], pa.string())
 _TYPES = {

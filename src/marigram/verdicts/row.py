@@ -1,67 +1,16 @@
-"""The fields of a verdict: their names, order, types and nulls, defined once.
-
-Python objects, columns, Arrow tables, Parquet files and JSON lines are all derived from :data:`COLUMNS`, so
-they hold the same fields in the same order.
-"""
+"""One verdict: the answer for one event, as an object and as a readable line."""
 
 from collections.abc import Sequence
 from math import isnan
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
 import msgspec
-import numpy as np
 
-from .kinds import Kind
-from .wording import cells, clipped, moment, number, odds, padded, printable, share, span
+from marigram.kinds import Kind
+from marigram.verdicts.fields import FIELDS, Numbers
+from marigram.wording import cells, clipped, moment, number, odds, padded, printable, share, span
 
-__all__ = ["COLUMNS", "DRIFT_FIELDS", "FIELDS", "NO_TIME", "Column", "Numbers", "Verdict", "alert_line"]
-
-NO_TIME: Final = int(np.iinfo(np.int64).min)
-"""The time of an event that has none: the same bits as NumPy's NaT."""
-
-Numbers: TypeAlias = float | list[float]
-"""One number when events are scalar, a list of d numbers otherwise."""
-
-
-class Column(NamedTuple):
-    """How one field lies in memory."""
-
-    name: str
-    dtype: str
-    """NumPy dtype of the column; ``object`` for texts."""
-    null: object
-    """What a row without one holds, and every row of a column not given (but ``seq`` then counts rows)."""
-    per_coordinate: bool = False
-    """Whether a row holds d numbers when events have d > 1 coordinates."""
-
-
-COLUMNS: Final = (
-    Column("id", "object", None),
-    Column("key", "object", None),
-    Column("seq", "int64", 0),
-    Column("n", "int64", 0),
-    Column("time", "int64", NO_TIME),
-    Column("value", "float64", np.nan, per_coordinate=True),
-    Column("p_value", "float64", np.nan),
-    Column("score", "float64", np.nan),
-    Column("expected", "float64", np.nan, per_coordinate=True),
-    Column("lower", "float64", np.nan, per_coordinate=True),
-    Column("upper", "float64", np.nan, per_coordinate=True),
-    Column("kind", "uint8", int(Kind.NORMAL)),
-    Column("severity", "float64", np.nan),
-    Column("episode", "int64", 0),
-    Column("notice", "bool", False),
-    Column("changed_at", "int64", -1),
-    Column("before", "float64", np.nan, per_coordinate=True),
-    Column("after", "float64", np.nan, per_coordinate=True),
-    Column("resolves", "int64", -1),
-    Column("late", "bool", False),
-    Column("why", "float32", 1.0),
-)
-FIELDS: Final = tuple(column.name for column in COLUMNS)
-"""Names of the fields of a verdict in the order of every output."""
-DRIFT_FIELDS: Final = ("changed_at", "before", "after", "resolves")
-"""Fields that only ``drift`` verdicts carry."""
+__all__ = ["Verdict", "alert_line"]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
