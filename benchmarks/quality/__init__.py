@@ -1,0 +1,1 @@
+"""Quality of the default detector on streams whose truth is known: `python -m benchmarks.quality`."""
