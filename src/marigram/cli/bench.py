@@ -1,0 +1,109 @@
+"""`marigram bench`: the Numenta Anomaly Benchmark, and speed beside the peers."""
+
+from __future__ import annotations
+
+import json as _json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marigram.cli._options import Json, Threads, command
+
+if TYPE_CHECKING:
+    from marigram.evaluate.nab_bench import Comparison, Detect
+
+app = command("bench")
+
+
+@app.callback()
+def _bench() -> None:
+    """Measure marigram on this machine."""
+
+
+@app.command()
+def nab(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Folder with nab.parquet and windows.json.  [default: nab in MARIGRAM_DATA]",
+        ),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option("--alpha", metavar="P", help="Promised false-alarm rate of the shipped alarms.")
+    ] = 1e-4,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Write rows.parquet (series, row, score, alarm) and summary.json."
+        ),
+    ] = None,
+    json: Json = False,
+    threads: Threads = 1,
+) -> None:
+    """Score the default detector on the Numenta Anomaly Benchmark, beside the published detectors.
+
+    An alarm is a row with notice; the thresholded score is its severity, 0 elsewhere. Shipped: the alarms as they are,
+    no threshold chosen. In-sample: the best threshold on these labels, as NAB has it. Cross: the threshold of one half
+    of the series, scored on the other.
+    """
+    from marigram.datasets import find
+    from marigram.evaluate.nab_bench import compare
+    from marigram.evaluate.nab_corpus import load_corpus
+
+    corpus = load_corpus(find("nab") if data is None else data)
+    found = compare(corpus, _fresh_detector(alpha=alpha), _fresh_detector(), threads)
+    if out is not None:
+        _write(found, out)
+    if json or not sys.stdout.isatty():
+        typer.echo(_json.dumps(found.as_dict()))
+    else:
+        _print(found, alpha)
+
+
+def _fresh_detector(**parameters: float) -> Detect:
+    """Give every series its own new detector."""
+    from marigram.detectors import Detector
+
+    return lambda values, times: Detector(**parameters).update_many(values, times)
+
+
+def _write(found: Comparison, folder: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from marigram.evaluate.nab_bench import rows_table
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows_table(found), folder / "rows.parquet", compression="zstd")
+    (folder / "summary.json").write_text(_json.dumps(found.as_dict(), indent=1) + "\n")
+
+
+def _print(found: Comparison, alpha: float) -> None:
+    from marigram.evaluate.tables import print_table, side_by_side
+
+    ours, published = found.ours, found.published
+    rows: dict[str, dict[str, Any]] = {
+        f"marigram, shipped (alpha {alpha:g})": ours["shipped"],
+        "marigram, in-sample threshold": ours["in_sample"],
+        "marigram, threshold of the other half": ours["cross"],
+    }
+    for name, figures in published.items():
+        rows[f"{name}, {'in-sample' if figures['threshold'] == 'in_sample' else 'published'} threshold"] = (
+            figures
+        )
+        if "cross" in figures:
+            rows[f"{name}, threshold of the other half"] = figures["cross"]
+    title = f"NAB, {len(found.corpus.series)} series: 0 is silence, 100 perfection"
+    print_table(side_by_side(title, rows, list(found.corpus.profiles), emphasised="marigram"))
+    extra = ours["extra"]
+    typer.echo(
+        f"Outside the windows, after probation ({extra['quiet_rows']:,} events): severity >= 3 in "
+        f"{extra['severity_3_rate_outside_windows']:.2e} of them, shipped alarms in "
+        f"{extra['shipped_alarm_rate_outside_windows']:.2e}."
+    )
+
+
+__all__ = ["app"]
