@@ -24,7 +24,7 @@ if sys.platform != "win32":
 
 __all__ = ["KERNEL_ROOMS", "configure", "kernel_key"]
 
-KERNEL_ROOMS = ("numerics", "verdicts", "evaluate", "online", "change", "thresholds", "detectors", "fleet", "events")
+KERNEL_ROOMS = ("numerics", "verdicts", "evaluate", "online", "change", "thresholds", "detectors", "fleet", "events", "verdicts")
 """The rooms whose files may hold compiled functions; a test refuses Numba anywhere else."""
 
 KEPT = 3
