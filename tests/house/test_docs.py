@@ -1,12 +1,16 @@
 """What is public is documented, what is written is true, and nothing names the machine it was made on."""
 
 import ast
+import importlib
 import inspect
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 import marigram
 
@@ -15,6 +19,11 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 REFERENCE = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "reference").glob("*.md")))
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+OF_OTHER_TOOLS = {
+    "--fork-strategy",
+    "--require-hashes",
+    "--upgrade",
+}  # uv's and pip's, told of in the decisions
 PUBLIC = [name for name in marigram.__all__ if name != "__version__"]
 
 
@@ -25,6 +34,20 @@ def tracked(*patterns: str) -> list[Path]:
     command = ["git", "ls-files", "-z", "--", *patterns]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+@cache
+def commands() -> dict[str, set[str]]:
+    """Return the options of every command, and of the commands below it."""
+    group = typer.main.get_command(importlib.import_module("marigram.cli.app").app)
+
+    def options(command: Any) -> set[str]:
+        own = {
+            option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]
+        }
+        return own.union(*(options(child) for child in getattr(command, "commands", {}).values()), {"--help"})
+
+    return {name: options(command) for name, command in group.commands.items()} | {"": options(group)}
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -69,11 +92,14 @@ def test_the_make_targets_that_a_page_names_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_commands_that_a_page_names_exist(page: Path) -> None:
-    from marigram.cli.app import app
-
-    commands = set(app.info.cls.entries)  # type: ignore[union-attr]
     named = set(re.findall(r"(?:`|^|\| |/)marigram ([a-z]+)\b", page.read_text(), re.MULTILINE))
-    assert named <= commands
+    assert named <= set(commands())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_options_that_a_page_names_exist(page: Path) -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text()))
+    assert named - OF_OTHER_TOOLS <= set().union(*commands().values())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
