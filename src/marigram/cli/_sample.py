@@ -46,11 +46,12 @@ class _Series:
     def _thinned(self, rows: Verdicts) -> Verdicts:
         if self._stride == 1:
             return rows
-        notable = np.isin(rows["kind"], _NOTABLE) | rows["notice"]
+        notable: NDArray[np.bool_] = np.isin(rows["kind"], _NOTABLE) | rows["notice"]
         if np.count_nonzero(notable) > self._limit:
             order = np.argsort(np.where(notable, np.nan_to_num(rows["severity"]), -1.0), kind="stable")
             notable[order[: -self._limit]] = False
-        return rows[notable | (rows["seq"] % self._stride == 0)]
+        notable |= rows["seq"] % self._stride == 0
+        return rows[notable]
 
 
 class Sample:

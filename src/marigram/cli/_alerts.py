@@ -1,0 +1,84 @@
+"""Alerts on standard output: one readable line each for people, one JSON object each for programs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marigram.cli._options import Told
+from marigram.kinds import Kind
+from marigram.verdicts import Verdicts, alert_line
+
+_BULK = 1000
+"""From so many rows on, the column-wise writer is worth loading."""
+
+
+def told_rows(verdicts: Verdicts, told: Told) -> NDArray[np.intp]:
+    """Numbers of the rows that people are told of: notices, or also every other anomaly and drift."""
+    rows = verdicts["notice"]
+    if told is Told.ALL:
+        rows = rows | np.isin(verdicts["kind"], [Kind.ANOMALY, Kind.DRIFT])
+    return np.flatnonzero(rows)
+
+
+class Alerts:
+    """Prints what people are to be told, batch by batch.
+
+    Parameters
+    ----------
+    stream
+        Where to; its `buffer` takes the JSON.
+    told
+        Which verdicts are alerts.
+    everything
+        Print all verdicts; what counts as an alert stays the same.
+    human
+        Lines for people rather than JSON.
+    names
+        Names of the coordinates when events have several.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        told: Told,
+        human: bool,
+        everything: bool = False,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        self._stream = stream
+        self._told = told
+        self._human = human
+        self._everything = everything
+        self._names = names if names is not None and len(names) > 1 else None
+        self._colour = human and stream.isatty() and not os.environ.get("NO_COLOR")
+        self.count = 0
+        self.kinds: set[Kind] = set()
+        """The kinds among what was told."""
+
+    def take(self, verdicts: Verdicts) -> None:
+        """Print the alerts of one batch."""
+        rows = told_rows(verdicts, self._told)
+        self.count += len(rows)
+        self.kinds.update(Kind(code) for code in np.unique(verdicts["kind"][rows]))
+        if self._everything or len(rows):
+            self._print(verdicts if self._everything else verdicts[rows])
+
+    def _print(self, chosen: Verdicts) -> None:
+        if self._human:
+            width = shutil.get_terminal_size((0, 0)).columns if self._stream.isatty() else 0
+            lines = (alert_line(verdict, width, self._colour, names=self._names) for verdict in chosen)
+            self._stream.write("".join(f"{line}\n" for line in lines))
+            self._stream.flush()
+            return
+        form = chosen.json_lines() if len(chosen) >= _BULK else b"".join(v.to_json() + b"\n" for v in chosen)
+        self._stream.buffer.write(form)
+        self._stream.buffer.flush()
+
+
+__all__ = ["Alerts", "told_rows"]
