@@ -32,22 +32,21 @@ help: ## list the targets
 
 install: .venv/installed ## .venv with all extras, the development tools, pandas, polars and river
 
-.venv/installed: requirements/dev.txt pyproject.toml
-	$(call environment,.venv)
-	$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
-	@touch $@
+.venv/installed: requirements/dev.txt requirements/build.txt pyproject.toml
+	$(call fill,.venv,requirements/dev.txt)
 
 .venv-demo/installed: requirements/base.txt requirements/build.txt pyproject.toml
-	$(call environment,.venv-demo)
-	$(DEMO)/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/base.txt -r requirements/build.txt
-	$(DEMO)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
-	@touch $@
+	$(call fill,.venv-demo,requirements/base.txt)
 
-define environment
-	@test -n "$(PYTHON)" || { echo "marigram needs Python 3.11 or newer, with its venv module; none was found" >&2; exit 1; }
+# $(1): the environment, $(2): its pins. What builds comes first, so that no build fetches anything of its own.
+define fill
+	@test -n "$(PYTHON)" || { echo "marigram needs Python 3.11 or newer, with its venv module" >&2; exit 1; }
 	@test -x $(1)/bin/python || { echo "making $(1)"; $(PYTHON) -m venv $(1); }
-	@echo "installing the pinned packages into $(1)"
+	@echo "installing the pinned packages of $(2) into $(1)"
+	@$(1)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/build.txt
+	@$(1)/bin/python -m pip install $(PIP_FLAGS) --require-hashes --no-build-isolation -r $(2)
+	@$(1)/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
+	@touch $(1)/installed
 endef
 
 # --- the main job ------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,8 @@ def tracked(*patterns: str) -> list[Path]:
     """Return the files under version control that match; skips where there is no repository."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a checkout: nothing is under version control")
+    if not shutil.which("git"):
+        pytest.skip("this machine lacks git")
     command = ["git", "ls-files", "-z", "--", *patterns]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
