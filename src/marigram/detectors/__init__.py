@@ -1,0 +1,1 @@
+"""Whole detectors: estimators with a calibrated decision."""

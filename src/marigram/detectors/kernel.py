@@ -1,0 +1,760 @@
+"""One event through the default detector, and the loop over a batch.
+
+The order at each event is fixed: predict, p-value, kind, severity, evidence of change, learn.  Nothing of an event is
+learned before its verdict is written.  The loop takes the state of many keys and the rows of a batch in their order;
+a single detector is a table of one key.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from marigram.change.level_shift import (
+    LOG_KAPPA,
+    evidence_cap,
+    level_shift_reset,
+    level_shift_step,
+)
+from marigram.change.level_shift import THRESHOLD as LEVEL_THRESHOLD
+from marigram.change.scale_shift import THRESHOLD as SCALE_THRESHOLD
+from marigram.change.scale_shift import scale_shift_reset, scale_shift_step
+from marigram.detectors.state import DELAY, RING
+from marigram.numerics.bits import prefetch
+from marigram.numerics.elementary import log, median, uniform
+from marigram.numerics.grid import EDGES, EMPTY, bin_of
+from marigram.numerics.jit import kernel, piece
+from marigram.online.autoregression import (
+    ar1_coefficient,
+    ar1_learn,
+    ar2_coefficients,
+    ar2_learn,
+    ar_forget_lags,
+    take_innovation,
+)
+from marigram.online.context import EXPERTS, context_learn, context_start, predict
+from marigram.online.level import LARGEST, level_inflation, level_restart, level_step, level_value
+from marigram.online.scale import scale_floor, scale_step
+from marigram.online.season import season_learn, season_start, slot_of
+from marigram.thresholds.habits import record_learn, record_probability, severity, surprise
+from marigram.thresholds.tail import (
+    FIRST_FIT,
+    MEMORY,
+    alpha_quantile,
+    plain_probability,
+    probability,
+    refit,
+    tail_add,
+)
+
+NORMAL, ANOMALY, DRIFT, UNDECIDED, LEARNING_KIND, MISSING, REJECTED = 0, 1, 2, 3, 4, 5, 6
+START = 8
+"""Events that set the first level and scale."""
+LEARNING = 64
+"""Events of a key whose kind is `learning`."""
+YOUNG = 256
+"""Until then residuals enter the tail 8 events late, from then on DELAY."""
+LARGEST_VALUE = 1e300
+NO_TIME = np.int64(-(2**63))
+CANDIDATE_EVIDENCE = 2.5
+"""Level evidence from which the band also covers the candidate level."""
+CANDIDATE_WIDTH = 1.3
+"""Width of the candidate level's band over the ordinary one."""
+AGREEMENT = 12.0
+"""Values of a shift lie within this many scales of their median."""
+TIES = 0.2
+"""Share of values equal to one of the last eight from which a stream is discrete."""
+ONE_CHANGE = 32
+"""A second firing within this many events belongs to the same change and is not told again."""
+WITHDRAWN = 5
+"""A drift takes back the anomalies of at most this many events before it."""
+EPISODE_GAP = 200
+UNUSUAL = 3.0
+DRIFT_SEVERITY = 4.0
+HABIT_MEMORY = 32768.0
+# columns of the scratch row of a coordinate
+X, CENTRE, LOW, HIGH, Z, ZEFF, JUMP, WIDTH, PJ, E, CAND = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+EXPERT = 11
+SCRATCH = EXPERT + EXPERTS
+
+
+@piece
+def first_values(c, x, n):
+    """Collect the first START values; at the last of them set level and scale."""
+    c.ring[n % RING] = x
+    record_learn(c, x, float(n))
+    if n > 0 and x != c.ring[(n - 1) % RING]:
+        gap = abs(x - c.ring[(n - 1) % RING])
+        c.step = gap if c.step == 0.0 else min(c.step, gap)
+    if n == START - 1:
+        values = np.empty(START)
+        for i in range(START):
+            values[i] = c.ring[i]
+        m = median(values, START)
+        for i in range(START):
+            values[i] = abs(c.ring[i] - m)
+        spread = max(median(values, START), scale_floor(m))
+        if c.step > 0.0:
+            spread = max(spread, 0.25 * c.step) if spread <= scale_floor(m) else spread
+        c.scale = spread
+        c.scale_n = START
+        level_restart(c, m, START)
+        context_start(c)
+        season_start(c, m, spread)
+        for i in range(DELAY):
+            c.bins[i] = EMPTY
+
+
+@piece
+def score_coordinate(c, g, slot, x, q):
+    """Predict and standardise one value; fills the scratch row q."""
+    scale = c.scale
+    far = LARGEST * scale
+    centre = predict(c, g, slot, 0, q[EXPERT:])
+    low = high = centre
+    if c.readings == 2:
+        other = predict(c, g, slot, 1, q[EXPERT:])
+        low, high = min(centre, other), max(centre, other)
+        if abs(x - other) < abs(x - centre):
+            take_innovation(c)
+            centre = other
+        predict(c, g, slot, 0, q[EXPERT:])
+    jump = c.step if c.ties > TIES else 0.0
+    outside = max(max(x - high, low - x), 0.0)
+    width = scale * level_inflation(c)
+    q[X] = x
+    q[CENTRE] = centre
+    q[LOW] = low
+    q[HIGH] = high
+    q[JUMP] = jump
+    q[WIDTH] = width
+    q[E] = min(max(x - centre, -far), far)
+    q[Z] = max(min(outside, far) - 0.5 * jump, 0.0) / width
+    q[ZEFF] = q[Z]
+    q[CAND] = np.nan
+
+
+@piece
+def candidate(c, n, q):
+    """While a shift is suspected, the band also covers the candidate level: the nearer of the last outlying values."""
+    up = c.up >= c.down
+    if max(c.up, c.down) < CANDIDATE_EVIDENCE:
+        return
+    level = level_value(c)
+    reach = CANDIDATE_WIDTH * q[WIDTH]
+    for k in range(1, 3):
+        v = c.ring[(n - k) % RING]
+        if abs(v - level) <= 2.0 * c.scale or (v > level) != up:
+            continue
+        z = max((q[X] - v if up else v - q[X]) - 0.5 * q[JUMP], 0.0) / reach
+        if (q[X] > q[CENTRE]) == up and z < q[ZEFF]:
+            q[ZEFF] = z
+        if np.isnan(q[CAND]) or (v > q[CAND]) == up:
+            q[CAND] = v
+
+
+@piece
+def joint_quantile(tail, top, alpha, log_alpha, d):
+    """z at which the combined tail of d coordinates equals alpha (bisection in log z)."""
+    low, high = -2.0, 9.0
+    for _ in range(40):
+        mid = 0.5 * (low + high)
+        if joint_probability(tail, top, 2.0**mid, log_alpha, d) > alpha:
+            low = mid
+        else:
+            high = mid
+    return 2.0**high
+
+
+@piece
+def any_of(p, d):
+    """P(at least one of d coordinates) with probability p each."""
+    return -math.expm1(d * math.log1p(-min(p, 1.0 - 1e-12)))
+
+
+@piece
+def joint_probability(tail, top, z, log_alpha, d):
+    """Tail of the largest of d coordinates: the geometric mean of two estimates that err to opposite sides.
+
+    One raises the pooled tail of all coordinates to the d-th power, which asks it for alpha/d; the other is a tail
+    fitted to the largest z itself.
+    """
+    p = any_of(probability(tail, z, log_alpha), d)
+    if top.first == 0:
+        return p
+    return math.sqrt(p * probability(top, z, log_alpha))
+
+
+@piece
+def median_bin(c, n, count):
+    """Median z of the last ``count`` residuals, from their bins; 1 when there are none."""
+    values = np.empty(16)
+    m = 0
+    for i in range(1, min(count, 16) + 1):
+        k = c.bins[(n - i) % DELAY]
+        if k != EMPTY:
+            values[m] = EDGES[min(max(int(k) - 1, 0), EDGES.shape[0] - 1)] * (1.09 if k > 0 else 0.5)
+            m += 1
+    return median(values, m) if m > 0 else 1.0
+
+
+@piece
+def forget_bins(bins, n, count):
+    """The residuals of a change never enter the tail."""
+    for i in range(1, min(count, DELAY) + 1):
+        bins[(n - i) % DELAY] = EMPTY
+
+
+@piece
+def release(tail, bins, n, memory):
+    """Let the residual whose delay is over into the tail, then free its place."""
+    i = n - START if n < YOUNG else n - DELAY
+    if i >= 0 and (n < YOUNG or i >= YOUNG - START):
+        k = bins[i % DELAY]
+        if k != EMPTY:
+            tail_add(tail, k, memory)
+
+
+@piece
+def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
+    """Learn one value whose verdict is written."""
+    scale = c.scale
+    jump = q[JUMP]
+    level = level_value(c)
+    r = min(max(x - level, -LARGEST * scale), LARGEST * scale) / scale
+    e = q[E]
+    quiet = max(c.up, c.down) < CANDIDATE_EVIDENCE
+    context_learn(c, slot, x, q[EXPERT:])
+    if slot >= 0:
+        base = q[EXPERT + 2]
+        season_residual = min(max(x - base, -LARGEST * scale), LARGEST * scale)
+        ar2_learn(c, 1, season_residual / scale, (season_residual - e) / scale, anomaly, quiet)
+        season_learn(c, g, slot, season_residual, scale)
+    ar2_learn(c, 0, r, r - e / scale, anomaly, quiet)
+    carried = q[EXPERT] - level
+    level_step(c, x, carried, scale)
+    ar1_learn(c, r, carried / scale, anomaly, quiet)
+    z = e / scale
+    if jump > 0.0:
+        z = (e + jump * (uniform(n) - 0.5)) / scale
+    c.bins[n % DELAY] = bin_of(abs(z) * scale / q[WIDTH])
+    if not anomaly or recent_rate >= 0.5 or learning or c.scale_n < 50.0:
+        scale_step(c, z, level)
+        c.scale = max(c.scale, 0.25 * jump)
+    c.ring[n % RING] = x
+    record_learn(c, x, float(n))
+    if n < 200 or (n & 7) == 0:
+        ar1_coefficient(c, float(n))
+        ar2_coefficients(c, 0)
+        if slot >= 0:
+            ar2_coefficients(c, 1)
+
+
+@piece
+def note_ties(c, x, n):
+    """Follow how often values repeat and the smallest step between neighbours."""
+    equal = 0.0
+    for i in range(RING):
+        if c.ring[i] == x:
+            equal = 1.0
+    c.ties += 0.02 * (equal - c.ties)
+    gap = abs(x - c.ring[(n - 1) % RING])
+    if gap > 0.0:
+        c.step = min(c.step * 1.001, gap) if c.step > 0.0 else gap
+
+
+@piece
+def shifted(c, q, n, d):
+    """Has the level of this coordinate shifted?  Returns the number of values that belong to the new one, or 0."""
+    s = max(c.up, c.down)
+    bar = LEVEL_THRESHOLD + math.log(d)
+    if s < bar:
+        return 0
+    up = c.up >= c.down
+    age = c.up_age if up else c.down_age
+    m = min(age + 1, RING)
+    if (c.up_wide if up else c.down_wide) >= 5.0 and s < 8.0 * bar:
+        return 0
+    values = np.empty(RING)
+    values[0] = q[X]
+    for i in range(1, m):
+        values[i] = c.ring[(n - i) % RING]
+    centre = median(values, m)
+    for i in range(m):
+        values[i] = abs(values[i] - centre)
+    if median(values, m) < AGREEMENT * c.scale or s >= 8.0 * bar:
+        return age + 1
+    return 0
+
+
+@piece
+def restart_level(c, x, n, count):
+    """The level restarts at the median of the change's values; returns it."""
+    m = min(count, RING)
+    values = np.empty(RING)
+    values[0] = x
+    for i in range(1, m):
+        values[i] = c.ring[(n - i) % RING]
+    value = median(values, m)
+    level_restart(c, value, 0.6 * m)
+    ar_forget_lags(c)
+    level_shift_reset(c)
+    scale_shift_reset(c)
+    forget_bins(c.bins, n, count - 1)
+    return value
+
+
+@piece
+def restart_scale(c, n, count):
+    """The scale restarts at the median of the change's residuals."""
+    z = median_bin(c, n, count)
+    c.scale = max(c.scale * z, scale_floor(level_value(c)))
+    c.scale_n = 6.0
+    forget_bins(c.bins, n, count)
+    scale_shift_reset(c)
+    level_shift_reset(c)
+
+
+@kernel
+def run(
+    heads, coords, seasons, largest, settings, slots, values, times, shard, shards,
+    seq, learned, p_value, expected, lower, upper, kind, sev, episode, notice, late, why,
+    drift_rows, changed_at, before, after, resolves, work,
+):  # fmt: skip
+    """Send a batch through its keys' detectors in row order; returns the number of drifts written.
+
+    ``shard`` of ``shards`` restricts the loop to the keys whose slot is congruent to it.
+    """
+    alpha = settings[0].alpha
+    log_alpha = settings[0].log_alpha
+    rows, d = values.shape
+    timed = times.shape[0] == rows and rows > 0
+    seasonal = seasons.shape[0] > 0
+    scratch = np.zeros((d, SCRATCH))
+    drifts = 0
+    ahead = 12
+    head_size = heads.itemsize
+    coord_size = coords.itemsize * d
+    season_size = seasons.itemsize * d
+    for row in range(rows):
+        slot_number = slots[row]
+        if row + ahead < rows and d == 1:
+            next_slot = slots[row + ahead]
+            for line in range(0, head_size, 64):
+                prefetch(heads, next_slot * head_size + line)
+            for line in range(0, coord_size, 64):
+                prefetch(coords, next_slot * coord_size + line)
+            if seasonal and timed and times[row + ahead] != NO_TIME:
+                k = slot_of(times[row + ahead])
+                prefetch(seasons, next_slot * season_size + 4 * k)
+                prefetch(seasons, next_slot * season_size + 384 + k)
+        if shards > 1 and slot_number % shards != shard:
+            continue
+        h = heads[slot_number]
+        n = h.n
+        time = times[row] if timed else NO_TIME
+        seq[row] = h.seq
+        learned[row] = n
+        number = h.seq
+        h.seq += 1
+        p_value[row] = np.nan
+        sev[row] = np.nan
+
+        # what the event is made of
+        finite = 0
+        bad = False
+        for j in range(d):
+            x = values[row, j]
+            if x == x:
+                if abs(x) > LARGEST_VALUE:
+                    bad = True
+                finite += 1
+        is_late = time != NO_TIME and h.time != 0 and time < h.time
+        late[row] = is_late
+        usable = finite > 0 and not bad
+        if usable and not is_late and time != NO_TIME:
+            gap = float(time - h.time)
+            if h.time != 0:
+                h.gap = max(gap, h.gap + 0.002 * (gap - h.gap))
+            h.time = time
+            h.silent = 0
+        if not usable:
+            kind[row] = REJECTED if bad else MISSING
+        season_slot = slot_of(time) if seasonal and time != NO_TIME else -1
+
+        # ---- the first values: a median, no band yet
+        if n < START:
+            collect(coords, slot_number, d, values, row, n, usable, is_late, h, expected, lower, upper, why, kind, p_value, sev)
+            continue
+
+        # ---- predict and score
+        score_event(coords, seasons, slot_number, season_slot, values, row, n, d, scratch)
+        z_max, which, first_other = largest_z(coords, slot_number, d, scratch, usable)
+        z_alpha = h.z_alpha
+        if h.tail.first == 0:
+            z_alpha = alpha_quantile(h.tail, alpha if d == 1 else alpha / d)
+        learning = n < LEARNING
+        floor = 1.0 / (n + 2.0)
+        unbounded = learning and floor > alpha
+        outside = write_band(
+            coords, slot_number, d, scratch, z_alpha, unbounded, values, row, expected, lower, upper
+        )
+        if not usable:
+            if d > 1:
+                for j in range(d):
+                    why[row, j] = 0.0
+            continue
+        if d == 1:
+            p = probability(h.tail, z_max, log_alpha)
+            p0 = max(plain_probability(h.tail, z_max), 1e-300)
+        else:
+            p = joint_probability(h.tail, largest[slot_number].tail, z_max, log_alpha, d)
+            p0 = joint_plain(h.tail, largest[slot_number].tail, z_max, d)
+            write_why(d, scratch, why, row)
+        if learning:
+            p = max(p, floor)
+        if first_other and not learning:
+            p = min(alpha, floor)
+        elif not unbounded:
+            p = min(p, alpha) if outside else max(p, alpha * (1.0 + 1e-12))
+        p_value[row] = p
+        anomaly = p <= alpha and not learning
+
+        # ---- severity: what this key calls unusual
+        l2 = surprise(p0)
+        p2 = plain_probability(h.habit, l2) if h.habit.first > 0 else min(p0, 1.0)
+        record = 1.0
+        if d == 1:
+            record = record_probability(coords[slot_number, 0], values[row, 0], float(n))
+        s = severity(p2, record)
+        if learning:
+            s = 0.0
+
+        # ---- kind
+        code = NORMAL
+        if learning:
+            code = LEARNING_KIND
+        elif first_other:
+            code = UNDECIDED
+        elif anomaly:
+            code = ANOMALY
+            if d == 1 or which >= 0:
+                c = coords[slot_number, which]
+                above = scratch[which, E] > 0.0
+                if (above and c.up > 0.0 and (c.exceeded & 1)) or (not above and c.down > 0.0 and (c.exceeded & 2)):
+                    code = UNDECIDED
+
+        if is_late:
+            kind[row] = code
+            sev[row] = s
+            told = tell(h, s, False)
+            notice[row] = told
+            episode[row] = h.episode if s >= UNUSUAL else 0
+            continue
+
+        # ---- evidence of change
+        started = 0
+        level_fired = False
+        scale_fired = False
+        if not learning:
+            started, level_fired, scale_fired = gather_evidence(
+                h, coords, slot_number, d, scratch, n, log_alpha, alpha, anomaly
+            )
+        told_drift = False
+        if level_fired or scale_fired:
+            told_drift = h.since_drift >= ONE_CHANGE
+            if told_drift:
+                drift_rows[drifts] = row
+                changed_at[drifts] = number - started + 1
+                resolves[drifts] = max(number - started + 1, number - WITHDRAWN)
+            for j in range(d):
+                c = coords[slot_number, j]
+                if told_drift:
+                    before[drifts, j] = level_value(c)
+            if level_fired:
+                move_levels(h, coords, slot_number, d, scratch, n, started)
+            else:
+                move_scales(h, coords, slot_number, d, n)
+            if told_drift:
+                for j in range(d):
+                    after[drifts, j] = level_value(coords[slot_number, j])
+                drifts += 1
+                code = DRIFT
+                s = max(s, DRIFT_SEVERITY)
+            h.since_drift = 0
+            if d > 1:
+                top = largest[slot_number]
+                forget_bins(top.ring, n, min(started, DELAY))
+        else:
+            h.since_drift = min(h.since_drift + 1, 1 << 30)
+
+        kind[row] = code
+        sev[row] = s
+        notice[row] = tell(h, s, told_drift)
+        episode[row] = h.episode if (s >= UNUSUAL or told_drift) else 0
+
+        # ---- learn
+        learn_event(
+            h, coords, seasons, largest, slot_number, season_slot, d, scratch, n, p, z_max, l2, anomaly, learning,
+            level_fired, first_other, alpha, work,
+        )  # fmt: skip
+    return drifts
+
+
+@piece
+def collect(coords, k, d, values, row, n, usable, is_late, h, expected, lower, upper, why, kind, p_value, sev):
+    """One of the first START events: the median so far, p by rank."""
+    new = False
+    for j in range(d):
+        c = coords[k, j]
+        seen = np.empty(START)
+        for i in range(n):
+            seen[i] = c.ring[i]
+        expected[row, j] = median(seen, n) if n > 0 else np.nan
+        lower[row, j] = -np.inf
+        upper[row, j] = np.inf
+        if n > 0 and usable and (values[row, j] > c.highest or values[row, j] < c.lowest):
+            new = True
+        if d > 1:
+            why[row, j] = 1.0 / d
+    if not usable:
+        return
+    kind[row] = LEARNING_KIND
+    p_value[row] = min(1.0, 2.0 * d / (n + 1.0)) if new else 1.0
+    sev[row] = 0.0
+    if is_late:
+        return
+    for j in range(d):
+        c = coords[k, j]
+        x = values[row, j]
+        if x != x:
+            x = c.ring[(n - 1) % RING] if n > 0 else 0.0
+        first_values(c, x, n)
+    h.n = n + 1
+    h.since_drift = ONE_CHANGE
+
+
+@piece
+def score_event(coords, seasons, k, season_slot, values, row, n, d, scratch):
+    """Fill the scratch row of every coordinate; a coordinate without a value gets z = -1."""
+    for j in range(d):
+        c = coords[k, j]
+        g = seasons[k if season_slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
+        x = values[row, j]
+        given = x == x and abs(x) <= LARGEST_VALUE
+        score_coordinate(c, g, season_slot, x if given else level_value(c), scratch[j])
+        if n >= LEARNING:
+            candidate(c, n, scratch[j])
+        if not given:
+            scratch[j, Z] = -1.0
+            scratch[j, ZEFF] = -1.0
+
+
+@piece
+def largest_z(coords, k, d, scratch, usable):
+    """Largest effective z, its coordinate, and whether a so far constant coordinate moved for the first time."""
+    best = 0.0
+    which = 0
+    first_other = False
+    if usable:
+        for j in range(d):
+            if coords[k, j].step == 0.0 and scratch[j, Z] > 0.0:
+                first_other = True
+                continue
+            if scratch[j, ZEFF] > best:
+                best = scratch[j, ZEFF]
+                which = j
+    return best, which, first_other
+
+
+@piece
+def write_band(coords, k, d, scratch, z_alpha, unbounded, values, row, expected, lower, upper):
+    """The band before the event; returns whether a value lies outside it."""
+    outside = False
+    for j in range(d):
+        q = scratch[j]
+        reach = z_alpha * q[WIDTH] + 0.5 * q[JUMP]
+        if coords[k, j].step == 0.0:
+            reach = 0.0
+        low, high = q[LOW] - reach, q[HIGH] + reach
+        if not np.isnan(q[CAND]):
+            extra = CANDIDATE_WIDTH * z_alpha * q[WIDTH] + 0.5 * q[JUMP]
+            low, high = min(low, q[CAND] - extra), max(high, q[CAND] + extra)
+        if unbounded:
+            low, high = -np.inf, np.inf
+        expected[row, j] = q[CENTRE] if scratch[j, Z] >= 0.0 else 0.5 * (q[LOW] + q[HIGH])
+        lower[row, j] = low
+        upper[row, j] = high
+        if scratch[j, Z] >= 0.0 and (values[row, j] < low or values[row, j] > high):
+            outside = True
+    return outside
+
+
+@piece
+def joint_plain(tail, top, z, d):
+    """As :func:`joint_probability`, of the fits that believe every event."""
+    p = any_of(plain_probability(tail, z), d)
+    if top.first > 0:
+        p = math.sqrt(p * plain_probability(top, z))
+    return max(p, 1e-300)
+
+
+@piece
+def write_why(d, scratch, why, row):
+    """Shares of the squared standardised residuals."""
+    total = 0.0
+    for j in range(d):
+        z = min(max(scratch[j, ZEFF], 0.0), 1e6)
+        why[row, j] = z * z
+        total += z * z
+    for j in range(d):
+        why[row, j] = why[row, j] / total if total > 0.0 else 1.0 / d
+
+
+@piece
+def tell(h, s, drift):
+    """Episodes and notices: true on an episode's first event and when severity rises by 1 above its peak."""
+    if not (s >= UNUSUAL or drift):
+        h.quiet = min(h.quiet + 1, 1 << 30)
+        return False
+    fresh = h.episode == 0 or h.quiet >= EPISODE_GAP
+    h.quiet = 0
+    if fresh:
+        h.episode += 1
+        h.peak = s
+        return True
+    if s >= h.peak + 1.0:
+        h.peak = s
+        return True
+    return False
+
+
+@piece
+def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, anomaly):
+    """Feed the change tests; returns how many events belong to the change, and which kind fired."""
+    smallest = evidence_cap(h.anomaly_rate)
+    cap = LOG_KAPPA - 0.85 * log(smallest)
+    joint = 0.0
+    count = 0
+    level_fired = False
+    scale_fired = False
+    for j in range(d):
+        q = scratch[j]
+        if q[Z] < 0.0:
+            continue
+        c = coords[k, j]
+        p = probability(h.tail, q[Z], log_alpha)
+        q[PJ] = p
+        above = q[E] > 0.0
+        if q[JUMP] == 0.0 and c.step > 0.0:
+            scale_shift_step(c, p, p <= alpha, q[E] == 0.0)
+        joint += level_shift_step(c, above, p, smallest)
+        if p <= alpha:
+            c.exceeded |= 1 if above else 2
+        m = shifted(c, q, n, d)
+        if m > 0:
+            level_fired = True
+            count = max(count, m)
+        bar = SCALE_THRESHOLD + math.log(d)
+        if (c.wide >= bar and max(c.up, c.down) < 0.5 * LEVEL_THRESHOLD) or c.narrow >= bar:
+            scale_fired = True
+    if d > 1:
+        if h.joint <= 0.0:
+            h.joint_age = -1
+        h.joint = max(0.0, h.joint + min(joint, cap))
+        h.joint_age += 1
+        if h.joint >= LEVEL_THRESHOLD:
+            level_fired = True
+            count = max(count, h.joint_age + 1)
+    if scale_fired and not level_fired:
+        for j in range(d):
+            c = coords[k, j]
+            bar = SCALE_THRESHOLD + math.log(d)
+            if c.wide >= bar:
+                count = max(count, int(c.wide_age) + 1)
+            if c.narrow >= bar:
+                count = max(count, int(c.narrow_age) + 1)
+    return count, level_fired, scale_fired
+
+
+@piece
+def move_levels(h, coords, k, d, scratch, n, count):
+    """Restart the levels that moved."""
+    bar = 0.5 * LEVEL_THRESHOLD
+    together = h.joint >= LEVEL_THRESHOLD
+    for j in range(d):
+        c = coords[k, j]
+        if scratch[j, Z] >= 0.0 and (together or d == 1 or max(c.up, c.down) >= bar):
+            restart_level(c, scratch[j, X], n, count)
+    h.joint = 0.0
+
+
+@piece
+def move_scales(h, coords, k, d, n):
+    """Restart the scales that moved."""
+    bar = SCALE_THRESHOLD + math.log(d)
+    for j in range(d):
+        c = coords[k, j]
+        if c.wide >= bar:
+            restart_scale(c, n, int(c.wide_age) + 1)
+        elif c.narrow >= bar:
+            restart_scale(c, n, int(c.narrow_age) + 1)
+    h.joint = 0.0
+
+
+@piece
+def learn_event(
+    h, coords, seasons, largest, k, season_slot, d, scratch, n, p, z_max, l2, anomaly, learning, level_fired,
+    first_other, alpha, work,
+):  # fmt: skip
+    """Learn the event: every coordinate, the tails, the habits; then refit what is due."""
+    memory = MEMORY * min(d, 12)
+    h.recent_rate += 0.05 * ((1.0 if anomaly else 0.0) - h.recent_rate)
+    if not learning:
+        h.anomaly_rate += 0.001 * ((1.0 if anomaly else 0.0) - h.anomaly_rate)
+    for j in range(d):
+        c = coords[k, j]
+        q = scratch[j]
+        release(h.tail, c.bins, n, memory)
+        if q[Z] < 0.0:
+            c.bins[n % DELAY] = EMPTY
+            c.ring[n % RING] = c.ring[(n - 1) % RING]
+            continue
+        x = q[X]
+        constant = c.step == 0.0
+        note_ties(c, x, n)
+        if level_fired or (constant and c.step > 0.0):
+            if constant and c.step > 0.0:
+                c.scale = c.step
+                c.scale_n = START
+            c.ring[n % RING] = x
+            c.bins[n % DELAY] = EMPTY
+            record_learn(c, x, float(n))
+            continue
+        g = seasons[k if season_slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
+        learn_coordinate(c, g, season_slot, x, q, n, q[PJ] <= alpha and not learning, learning, h.recent_rate)
+    i = n & 7
+    if n >= START + 8:
+        tail_add(h.habit, h.habit_ring[i], HABIT_MEMORY)
+    h.habit_ring[i] = bin_of(l2)
+    if h.habit.total >= h.habit.due and h.habit.total >= FIRST_FIT:
+        refit(h.habit, alpha, HABIT_MEMORY, False, work)
+    due = h.tail.total >= h.tail.due and h.tail.total >= FIRST_FIT
+    if due:
+        refit(h.tail, alpha if d == 1 else alpha / d, memory, True, work)
+    if d > 1:
+        top = largest[k]
+        if n == START:
+            for b in range(DELAY):
+                top.ring[b] = EMPTY
+        release(top.tail, top.ring, n, MEMORY)
+        top.ring[n % DELAY] = EMPTY if level_fired or first_other else bin_of(z_max)
+        if top.tail.total >= top.tail.due and top.tail.total >= FIRST_FIT:
+            refit(top.tail, alpha, MEMORY, True, work)
+            due = True
+        if due:
+            h.z_alpha = joint_quantile(h.tail, top.tail, alpha, math.log(alpha), d)
+    elif due:
+        h.z_alpha = h.tail.z_alpha
+    h.n = n + 1

@@ -1,0 +1,1 @@
+"""Compiled scalar pieces that every estimator and detector is made of."""

@@ -1,0 +1,79 @@
+"""Elementary functions at the accuracy a score needs, several times faster than the library's.
+
+``log`` follows the classical reduction x = 2^k m, sqrt(1/2) <= m < sqrt(2), log m = 2 artanh((m-1)/(m+1)); the series
+is cut after the 13th power, an absolute error below 1e-11.  Both functions are pure arithmetic on doubles, so a
+power of two in the data changes no bit of what follows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from marigram.numerics.bits import bits_of, float_of
+from marigram.numerics.jit import piece
+
+LN2 = math.log(2.0)
+_SQRT2 = math.sqrt(2.0)
+_MANTISSA = np.int64(0x000FFFFFFFFFFFFF)
+_ONE = np.int64(0x3FF0000000000000)
+
+
+@piece
+def log(x: float) -> float:
+    """Natural logarithm of a positive normal double, to 1e-11."""
+    bits = bits_of(x)
+    k = (bits >> 52) - 1023
+    m = float_of((bits & _MANTISSA) | _ONE)
+    if m > _SQRT2:
+        m *= 0.5
+        k += 1
+    s = (m - 1.0) / (m + 1.0)
+    q = s * s
+    series = 1.0 + q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13))))))
+    return k * LN2 + 2.0 * s * series
+
+
+@piece
+def exp_small(x: float) -> float:
+    """exp(x) for |x| <= 1, to 1e-10 relative: exp(x/4) by its series, squared twice."""
+    y = 0.25 * x
+    e = 1.0 + y * (1.0 + y * (1 / 2 + y * (1 / 6 + y * (1 / 24 + y * (1 / 120 + y * (1 / 720 + y * (1 / 5040)))))))
+    e *= e
+    return e * e
+
+
+@piece
+def clip(x: float, bound: float) -> float:
+    """x limited to [-bound, bound]: the influence one sample may have."""
+    return min(max(x, -bound), bound)
+
+
+@piece
+def median(values: np.ndarray, n: int) -> float:
+    """Median of the first n <= 16 entries, which are sorted in place (insertion sort)."""
+    for i in range(1, n):
+        v = values[i]
+        k = i - 1
+        while k >= 0 and values[k] > v:
+            values[k + 1] = values[k]
+            k -= 1
+        values[k + 1] = v
+    half = n >> 1
+    if n & 1:
+        return values[half]
+    return values[half - 1] + 0.5 * (values[half] - values[half - 1])
+
+
+@piece
+def uniform(counter: int) -> float:
+    """A fixed pseudo-random number in [0, 1) for every integer (splitmix64): randomness without a state."""
+    z = np.uint64(counter) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+__all__ = ["LN2", "clip", "exp_small", "log", "median", "uniform"]

@@ -1,0 +1,76 @@
+"""Four predictions of the next value, mixed by fixed-share Hedge.
+
+    0  the level and its AR(1) part            2  the season
+    1  the level and AR(2) on its residuals    3  the season and AR(2) on its residuals
+
+2 and 3 exist only for events that carry a time.  Weights start on expert 0, so that context must earn its place.
+After an anomaly there are two readings of the past (see :mod:`marigram.online.autoregression`) and so two centres.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marigram.numerics.jit import piece
+from marigram.online.autoregression import ar1_part, ar2_part
+from marigram.online.level import CLIP, SHARE, hedge_loss, level_value
+from marigram.online.season import season_offset
+
+EXPERTS = 4
+START = np.array([0.7, 0.1, 0.1, 0.1])
+START_UNTIMED = np.array([0.9, 0.1, 0.0, 0.0])
+
+FIELDS = [("expert_weight", "f4", (EXPERTS,))]
+
+
+@piece
+def context_start(c):
+    """First weights."""
+    for a in range(EXPERTS):
+        c.expert_weight[a] = START[a]
+
+
+@piece
+def predict(c, g, slot, reading, experts):
+    """The mixed prediction of the next value; fills ``experts`` (4,), NaN where an expert has nothing to say.
+
+    ``slot`` is the event's season slot or -1; ``reading`` 1 takes the last anomaly for an innovation.
+    """
+    level = level_value(c)
+    scale = c.scale
+    experts[0] = level + scale * ar1_part(c, reading)
+    experts[1] = level + scale * ar2_part(c, 0, reading)
+    w = c.expert_weight
+    total = w[0] + w[1]
+    shift = w[1] * (experts[1] - experts[0])
+    if slot >= 0:
+        base = c.season_level + season_offset(c, g, slot)
+        experts[2] = base
+        experts[3] = base + scale * ar2_part(c, 1, reading)
+        total += w[2] + w[3]
+        shift += w[2] * (experts[2] - experts[0]) + w[3] * (experts[3] - experts[0])
+    else:
+        experts[2] = np.nan
+        experts[3] = np.nan
+    return experts[0] + shift / total
+
+
+@piece
+def context_learn(c, slot, x, experts):
+    """Reweigh the experts that spoke by their clipped squared errors."""
+    cap = CLIP * c.scale
+    count = EXPERTS if slot >= 0 else 2
+    w = c.expert_weight
+    before = 0.0
+    after = 0.0
+    for a in range(count):
+        before += w[a]
+        w[a] *= hedge_loss(x - experts[a], cap)
+        after += w[a]
+    keep = (1.0 - SHARE) * before / after
+    total = 0.0
+    for a in range(count):
+        total += START[a]
+    share = SHARE * before / total
+    for a in range(count):
+        w[a] = keep * w[a] + share * START[a]

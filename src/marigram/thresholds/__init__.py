@@ -1,0 +1,1 @@
+"""From a score to a calibrated probability, and from there to a decision."""

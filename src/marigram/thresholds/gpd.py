@@ -1,0 +1,156 @@
+"""The generalised Pareto distribution of exceedances, fitted to a histogram by Fisher scoring.
+
+S(y) = (1 + xi y/beta)^(-1/xi), y >= 0.  Of a binned sample the likelihood is multinomial; bins may be left out, and
+then it is the *conditional* likelihood of the bins that are in:  p_k / sum of included p.  With d_k = dlog p_k/dtheta
+and r its mean over the included bins, the score is sum n_k (d_k - r) and the information sum N p_k/P (d_k - r)(d_k - r)'.
+Priors xi ~ N(0.2, 0.15^2) and log beta ~ N(log(u/2), 1) keep young fits sane.
+"""
+
+from __future__ import annotations
+
+import math
+
+from marigram.numerics.elementary import log
+from marigram.numerics.grid import BINS, EDGES
+from marigram.numerics.jit import piece
+
+XI_PRIOR, XI_SD = 0.2, 0.15
+XI_LOW, XI_HIGH = -0.25, 1.2
+TOP = BINS - 1
+"""Bins first..TOP-1 are fitted; the open bin above the grid never enters a fit."""
+P, Q1, Q2 = 0, 1, 2
+"""Rows of the work array: bin probabilities and their derivatives in xi and log beta."""
+
+
+@piece
+def survival(y, xi, beta):
+    """P(exceedance > y)."""
+    if abs(xi) < 1e-4:
+        return math.exp(-y / beta)
+    t = 1.0 + xi * y / beta
+    if t <= 0.0:
+        return 0.0
+    return math.exp(-math.log(t) / xi)
+
+
+@piece
+def quantile(log_survival, xi, beta):
+    """The exceedance y with log S(y) = log_survival."""
+    if abs(xi) < 1e-4:
+        return -beta * log_survival
+    return beta / xi * (math.exp(-xi * log_survival) - 1.0)
+
+
+@piece
+def log_survival(y, xi, beta):
+    """log S(y), -inf beyond a finite end."""
+    if abs(xi) < 1e-4:
+        return -y / beta
+    t = 1.0 + xi * y / beta
+    if t <= 0.0:
+        return -math.inf
+    return -log(t) / xi
+
+
+@piece
+def bin_terms(first, xi, log_beta, work):
+    """Fill rows P, Q1, Q2 of ``work`` for the bins first..TOP-1 above the threshold EDGES[first-1]."""
+    u = EDGES[first - 1]
+    inverse = math.exp(-log_beta)
+    a0, a1, a2 = 1.0, 0.0, 0.0
+    for k in range(first, TOP):
+        v = (EDGES[k] - u) * inverse
+        c0 = c1 = c2 = 0.0
+        if abs(xi) < 1e-3:
+            c0 = math.exp(-v + 0.5 * xi * v * v)
+            c1 = c0 * 0.5 * v * v
+            c2 = c0 * v * (1.0 - xi * v)
+        else:
+            t = 1.0 + xi * v
+            if t > 0.0:
+                ln = log(t)
+                c0 = math.exp(-ln / xi)
+                c1 = c0 * (ln / xi - v / t) / xi
+                c2 = c0 * v / t
+        work[P, k] = max(a0 - c0, 1e-12)
+        work[Q1, k] = a1 - c1
+        work[Q2, k] = a2 - c2
+        a0, a1, a2 = c0, c1, c2
+
+
+@piece
+def prior_deviance(xi, log_beta, u):
+    """Minus the log prior density, up to a constant."""
+    a = (xi - XI_PRIOR) / XI_SD
+    b = log_beta - math.log(0.5 * u)
+    return 0.5 * (a * a + b * b)
+
+
+@piece
+def fit(counts, first, b1, b2, xi, log_beta, steps, work):
+    """Fisher scoring with bins b1..b2-1 left out.  Returns xi, log beta, included mass, included count.
+
+    Leaves the bin terms of the returned parameters in ``work``.
+    """
+    u = EDGES[first - 1]
+    log_prior = math.log(0.5 * u)
+    mass = 0.0
+    count = 0.0
+    for step in range(steps + 1):
+        bin_terms(first, xi, log_beta, work)
+        mass = s1 = s2 = count = 0.0
+        for k in range(first, TOP):
+            if k < b1 or k >= b2:
+                mass += work[P, k]
+                s1 += work[Q1, k]
+                s2 += work[Q2, k]
+                count += counts[k]
+        if step == steps:
+            break
+        r1, r2 = s1 / mass, s2 / mass
+        g1 = -(xi - XI_PRIOR) / (XI_SD * XI_SD)
+        g2 = -(log_beta - log_prior)
+        i11, i12, i22 = 1.0 / (XI_SD * XI_SD), 0.0, 1.0
+        for k in range(first, TOP):
+            if (k < b1 or k >= b2) and work[P, k] > 1e-9:
+                d1 = work[Q1, k] / work[P, k] - r1
+                d2 = work[Q2, k] / work[P, k] - r2
+                w = count * work[P, k] / mass
+                g1 += counts[k] * d1
+                g2 += counts[k] * d2
+                i11 += w * d1 * d1
+                i12 += w * d1 * d2
+                i22 += w * d2 * d2
+        det = i11 * i22 - i12 * i12
+        if det < 1e-9:
+            break
+        dx = min(max((i22 * g1 - i12 * g2) / det, -0.3), 0.3)
+        dl = min(max((i11 * g2 - i12 * g1) / det, -0.5), 0.5)
+        xi = min(max(xi + dx, XI_LOW), XI_HIGH)
+        log_beta += dl
+    return xi, log_beta, mass, count
+
+
+@piece
+def log_survival_variance(first, z, xi, log_beta, count, work):
+    """Variance of log S(z - u) from the Fisher information of a fit to ``count`` exceedances, prior included."""
+    bin_terms(first, xi, log_beta, work)
+    i11, i12, i22 = 1.0 / (XI_SD * XI_SD), 0.0, 1.0
+    for k in range(first, TOP):
+        p = work[P, k]
+        if p < 1e-9:
+            break
+        d1 = work[Q1, k] / p
+        d2 = work[Q2, k] / p
+        i11 += count * p * d1 * d1
+        i12 += count * p * d1 * d2
+        i22 += count * p * d2 * d2
+    y = z - EDGES[first - 1]
+    v = y * math.exp(-log_beta)
+    t = max(1.0 + xi * v, 1e-9)
+    if abs(xi) < 1e-3:
+        g1, g2 = 0.5 * v * v, v
+    else:
+        g1, g2 = (math.log(t) / xi - v / t) / xi, v / t
+    det = i11 * i22 - i12 * i12
+    return (i22 * g1 * g1 - 2.0 * i12 * g1 * g2 + i11 * g2 * g2) / det + 1.0 / max(count, 1.0)

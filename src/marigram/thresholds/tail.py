@@ -1,0 +1,181 @@
+"""The calibrated tail of a standardised residual z: histogram below, generalised Pareto above.
+
+Below the threshold u (the bin edge with at least 11 % of the events above it) the probability is empirical; above,
+
+    p(z) = zeta exp(y + c (y/ya)^2 / 2),   y = log S(z - u),   ya = log(alpha / zeta),
+
+the quadratic term being the predictive correction for the fit's own variance at alpha.  A tail is refitted when its
+count has grown by a quarter, later by an eighth of the memory, which is halved when full.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from marigram.numerics.grid import BINS, EDGES, bin_of, halve
+from marigram.numerics.jit import piece
+from marigram.thresholds.contamination import ROWS, WIDTHS, robust_fit
+from marigram.thresholds.gpd import TOP, XI_PRIOR, fit, log_survival, log_survival_variance, quantile
+
+EXCEEDANCES = 0.11
+"""Share of events above the threshold of the Pareto part."""
+MEMORY = 32768.0
+"""Counts are halved when this many (times the dimension) are held."""
+FIRST_FIT = 40.0
+CORRECTION = 0.3
+"""Share of the variance of log S that widens the tail."""
+SMALLEST = 1e-300
+WORK_SHAPE = (ROWS + len(WIDTHS), BINS + 1)
+
+TAIL = np.dtype(
+    [
+        ("counts", "u2", (BINS,)), ("first", "i2"), ("held", "u2"),
+        ("xi", "f4"), ("log_beta", "f4"), ("beta", "f4"), ("zeta", "f4"), ("spread", "f4"),
+        ("full_xi", "f4"), ("full_log_beta", "f4"), ("full_beta", "f4"), ("full_zeta", "f4"),
+        ("below", "f4"), ("total", "f4"), ("due", "f4"), ("z_alpha", "f4"),
+    ]
+)  # fmt: skip
+"""One tail: ``first`` is the first Pareto bin (0 before the first fit), ``below`` the events under it."""
+
+
+@piece
+def tail_add(tail, k, memory):
+    """Count one event in bin k; forget when the memory is full or a count would overflow."""
+    tail.counts[k] += 1
+    tail.total += 1.0
+    if k < tail.first:
+        tail.below += 1.0
+    if tail.total > memory or tail.counts[k] == 65535:
+        tail.total = halve(tail.counts)
+        below = 0.0
+        for i in range(tail.first):
+            below += tail.counts[i]
+        tail.below = below
+        tail.due = tail.total
+
+
+@piece
+def body(tail, z):
+    """Share of the events below the threshold that lie above z, 0 <= z < u."""
+    if z < EDGES[0]:
+        return 1.0 - tail.counts[0] * (z / EDGES[0]) / max(tail.below, 1.0)
+    k = bin_of(z)
+    c = tail.counts[k] * (EDGES[k] - z) / (EDGES[k] - EDGES[k - 1])
+    for j in range(k + 1, tail.first):
+        c += tail.counts[j]
+    return min(c / max(tail.below, 1.0), 1.0)
+
+
+@piece
+def probability(tail, z, log_alpha):
+    """p(z) of the robust fit, in [SMALLEST, 1]; a fixed exponential law before the first fit."""
+    if tail.first == 0:
+        return max(math.exp(-0.69 * z), SMALLEST)
+    u = EDGES[tail.first - 1]
+    if z < u:
+        return min(tail.zeta + (1.0 - tail.zeta) * body(tail, z), 1.0)
+    return pareto_probability(z - u, tail.xi, tail.beta, tail.zeta, tail.spread, log_alpha)
+
+
+@piece
+def pareto_probability(excess, xi, beta, zeta, spread, log_alpha):
+    """zeta S(excess) with the predictive correction."""
+    y = log_survival(excess, xi, beta)
+    scale = log_alpha - math.log(zeta)
+    bend = min(y / scale, 2.0) if scale < 0.0 and spread > 0.0 else 0.0
+    y += 0.5 * spread * bend * bend
+    return max(zeta * math.exp(max(y, -700.0)), SMALLEST)
+
+
+@piece
+def plain_probability(tail, z):
+    """p(z) of the full fit, which believes every event."""
+    if tail.first == 0:
+        return max(math.exp(-0.69 * z), SMALLEST)
+    u = EDGES[tail.first - 1]
+    if z < u:
+        return min(tail.full_zeta + (1.0 - tail.full_zeta) * body(tail, z), 1.0)
+    return pareto_probability(z - u, tail.full_xi, tail.full_beta, tail.full_zeta, 0.0, 0.0)
+
+
+@piece
+def alpha_quantile(tail, alpha):
+    """z with p(z) = alpha."""
+    if tail.first == 0:
+        return -math.log(alpha) / 0.69
+    u = EDGES[tail.first - 1]
+    if alpha < tail.zeta:
+        ya = math.log(alpha / tail.zeta)
+        q = 0.5 * tail.spread / (ya * ya)
+        y = ya if q < 1e-9 else (math.sqrt(max(1.0 + 4.0 * q * ya, 0.0)) - 1.0) / (2.0 * q)
+        return u + quantile(y, tail.xi, tail.beta)
+    wanted = (alpha - tail.zeta) / (1.0 - tail.zeta) * max(tail.below, 1.0)
+    c = 0.0
+    for k in range(tail.first - 1, 0, -1):
+        if c + tail.counts[k] >= wanted:
+            return EDGES[k] - (EDGES[k] - EDGES[k - 1]) * (wanted - c) / max(tail.counts[k], 1)
+        c += tail.counts[k]
+    return EDGES[0] * max(1.0 - (wanted - c) / max(tail.counts[0], 1), 0.0)
+
+
+@piece
+def threshold_bin(counts, total):
+    """First bin of the Pareto part, and the number of events in it and above (open bin excluded)."""
+    c = 0.0
+    for k in range(TOP - 1, 1, -1):
+        c += counts[k]
+        if c >= EXCEEDANCES * total:
+            return k, c
+    return 2, c + counts[1]
+
+
+@piece
+def refit(tail, alpha, memory, robust, work):
+    """Fit the tail anew and set when the next fit is due."""
+    total = 0.0
+    for k in range(TOP):
+        total += tail.counts[k]
+    first, exceedances = threshold_bin(tail.counts, total)
+    u = EDGES[first - 1]
+    if tail.first == first:
+        xi, log_beta, full_xi, full_log_beta, steps = tail.xi, tail.log_beta, tail.full_xi, tail.full_log_beta, 3
+    else:
+        full_xi = XI_PRIOR
+        full_log_beta = math.log(0.5 * u)
+        xi, log_beta, steps = full_xi, full_log_beta, 8
+    below = 0.0
+    for k in range(first):
+        below += tail.counts[k]
+    between = 0.0
+    if robust:
+        z_reference = reference_quantile(tail.counts, first, full_xi, full_log_beta, exceedances / total, alpha)
+        f_xi, f_lb, f_n, xi, log_beta, n, between = robust_fit(
+            tail.counts, first, xi, log_beta, full_xi, full_log_beta, steps, exceedances, z_reference, work
+        )
+    else:
+        f_xi, f_lb, mass, f_n = fit(tail.counts, first, 0, 0, full_xi, full_log_beta, steps + 1, work)
+        f_n /= max(mass, 1e-9)
+        xi, log_beta, n = f_xi, f_lb, f_n
+    tail.first = first
+    tail.below = below
+    tail.xi, tail.log_beta, tail.beta, tail.zeta = xi, log_beta, math.exp(log_beta), n / (n + below)
+    tail.full_xi, tail.full_log_beta, tail.full_beta, tail.full_zeta = f_xi, f_lb, math.exp(f_lb), f_n / (f_n + below)
+    tail.spread = 0.0
+    if robust and alpha < tail.zeta:
+        tail.z_alpha = alpha_quantile(tail, alpha)
+        variance = log_survival_variance(first, tail.z_alpha, xi, log_beta, exceedances, work)
+        ceiling = min(1.0, -0.5 * math.log(alpha / tail.zeta))
+        tail.spread = min(CORRECTION * (variance + min(between, 1.0)), ceiling)
+    tail.z_alpha = alpha_quantile(tail, alpha)
+    young = tail.total < 0.5 * memory
+    tail.due = tail.total * 1.25 if young else tail.total + memory / 8.0
+
+
+@piece
+def reference_quantile(counts, first, xi, log_beta, zeta, alpha):
+    """Where the spread between windows is judged: the alpha quantile of the last full fit."""
+    if alpha >= zeta:
+        return EDGES[first - 1]
+    return EDGES[first - 1] + quantile(math.log(alpha / zeta), xi, math.exp(log_beta))
