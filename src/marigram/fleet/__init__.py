@@ -1,0 +1,1 @@
+"""One detector design over many keys: the keys' numbers, the state table, spilling to disk, snapshots."""
