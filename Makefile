@@ -75,7 +75,7 @@ format: install ## put the code into the one form that the checks expect
 # --- what is made ------------------------------------------------------------------------------------------------
 
 docs: install ## the documentation, into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 wheel: install ## the package, into dist/
