@@ -66,7 +66,7 @@ def nab(
 
 def _fresh_detector(**parameters: float) -> Detect:
     """Give every series its own new detector."""
-    from marigram.detectors import Detector
+    from marigram.detectors.default import Detector
 
     return lambda values, times: Detector(**parameters).update_many(values, times)
 
@@ -103,6 +103,73 @@ def _print(found: Comparison, alpha: float) -> None:
         f"Outside the windows, after probation ({extra['quiet_rows']:,} events): severity >= 3 in "
         f"{extra['severity_3_rate_outside_windows']:.2e} of them, shipped alarms in "
         f"{extra['shipped_alarm_rate_outside_windows']:.2e}."
+    )
+
+
+@app.command()
+def speed(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", metavar="FORM", help="One form of those that --json names; may be given again."
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small streams and fewer keys: seconds, not minutes.")
+    ] = False,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget", metavar="SECONDS", help="Time of each peer for each form.  [default: 3; quick: 0.3]"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the streams.")] = 1,
+    json: Json = False,
+) -> None:
+    """Measure events a second, ours and the installed peers, on the same streams, on one thread.
+
+    Keys are past learning before the clock starts, and the verdicts' columns are read inside it. Ratios are of events
+    a second of processor time.
+    """
+    from marigram.cli.speed.clock import one_thread
+    from marigram.cli.speed.forms import FORMS
+
+    unknown = sorted(set(only or ()) - FORMS.keys())
+    if unknown:
+        raise typer.BadParameter(f"no form is called {unknown[0]}; the forms are {', '.join(FORMS)}")
+    one_thread()
+    from marigram.cli.speed.run import measure
+
+    seconds = budget if budget is not None else (0.3 if quick else 3.0)
+    found = measure(only or list(FORMS), quick=quick, budget=seconds, seed=seed, say=_say)
+    if json or not sys.stdout.isatty():
+        typer.echo(_json.dumps(found))
+    else:
+        _print_speed(found)
+
+
+def _say(what: str) -> None:
+    """Name on a terminal what is being measured."""
+    if sys.stderr.isatty():
+        typer.echo(what, err=True)
+
+
+def _print_speed(found: dict[str, Any]) -> None:
+    from marigram.evaluate.tables import print_table, side_by_side
+
+    rows: dict[str, dict[str, Any]] = {}
+    for form in found["forms"].values():
+        rows[form["about"]] = {
+            "M events/s": form["ours"]["events_per_s"] / 1e6,
+            "per CPU s": form["ours"]["events_per_cpu_s"] / 1e6,
+            "bytes/key": form["bytes_per_key"],
+            "memory limit": f"{form['memory_ratio']:.1%}",
+            **{f"x {name}": peer["ratio"] for name, peer in form["peers"].items()},
+        }
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    print_table(side_by_side("marigram, and how many times as fast as each peer", rows, columns))
+    typer.echo(
+        f"{found['machine']['processor']}, one thread; absent: {', '.join(found['absent_peers']) or 'none'}."
     )
 
 

@@ -1,0 +1,54 @@
+"""What is measured: the forms in which a stream comes, and their sizes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["FORMS", "Form"]
+
+Shape = Literal["arrays", "one at a time", "json lines", "json lines iso", "parquet"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A stream of `events` events over `keys` keys with `d` coordinates; `quick_*` for a short run."""
+
+    about: str
+    shape: Shape
+    events: int
+    quick_events: int
+    keys: int = 1
+    quick_keys: int = 1
+    d: int = 1
+    times: bool = False
+
+    def sizes(self, quick: bool) -> tuple[int, int]:
+        """Number of events and of keys."""
+        return (self.quick_events, self.quick_keys) if quick else (self.events, self.keys)
+
+
+_TEN, _MILLION = (10_000, 1_000), (1_000_000, 50_000)
+
+FORMS: dict[str, Form] = {
+    "one_key": Form("one key, arrays", "arrays", 4_000_000, 100_000),
+    "one_key_times": Form("one key, arrays, times given", "arrays", 4_000_000, 100_000, times=True),
+    "one_at_a_time": Form(
+        "one key, times given, a call an event", "one at a time", 200_000, 5_000, times=True
+    ),
+    "keys_10k": Form("10,000 keys", "arrays", 4_000_000, 100_000, *_TEN),
+    "keys_10k_times": Form("10,000 keys, times given", "arrays", 4_000_000, 100_000, *_TEN, times=True),
+    "keys_1m": Form("1,000,000 keys", "arrays", 8_000_000, 200_000, *_MILLION),
+    "keys_1m_times": Form("1,000,000 keys, times given", "arrays", 8_000_000, 200_000, *_MILLION, times=True),
+    "d32": Form("one key, d = 32", "arrays", 200_000, 5_000, d=32),
+    "json_lines": Form(
+        "JSON lines to verdicts, 10,000 keys, epoch ms", "json lines", 5_000_000, 100_000, *_TEN, times=True
+    ),
+    "json_lines_iso": Form(
+        "JSON lines to verdicts, 10,000 keys, ISO-8601",
+        "json lines iso",
+        5_000_000,
+        100_000,
+        *_TEN,
+        times=True,
+    ),
+    "parquet": Form("Parquet to verdicts, 10,000 keys", "parquet", 5_000_000, 100_000, *_TEN, times=True),
+}
