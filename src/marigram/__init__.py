@@ -1,6 +1,6 @@
 """Tell anomalies from drifts in streams of events, each with the range that was expected.
 
-``import marigram as mg`` costs next to nothing: every public name is fetched from its room when it is first used.
+``import marigram as mg`` costs next to nothing: a public name is fetched from its room when it is first used.
 
 >>> import marigram as mg
 >>> mg.Kind.DRIFT.label
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from marigram import _cache
 
 if TYPE_CHECKING:
-    from marigram.detectors import Detector
+    from marigram.detectors.default import Detector
     from marigram.errors import InputError, MarigramError, ParameterError, SnapshotError
     from marigram.fleet import Fleet
     from marigram.kinds import Kind
@@ -26,7 +26,7 @@ _ROOM_OF = {
     "ClippedLinear": "online",
     "ClippedMean": "online",
     "ClippedScale": "online",
-    "Detector": "detectors",
+    "Detector": "detectors.default",
     "Fleet": "fleet",
     "InputError": "errors",
     "Kind": "kinds",
@@ -37,7 +37,7 @@ _ROOM_OF = {
     "Verdict": "verdicts",
     "Verdicts": "verdicts",
 }
-"""Public name -> the room under ``marigram`` that defines it (PEP 562: fetched when first asked for)."""
+"""Public name -> the module under ``marigram`` that defines it (PEP 562: fetched when first asked for)."""
 
 __all__ = [
     "ClippedLinear",
