@@ -12,7 +12,11 @@ import typer
 from marigram.cli._options import Json, Threads, command
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from marigram.evaluate.nab_bench import Comparison, Detect
+    from marigram.verdicts import Verdicts
 
 app = command("bench")
 
@@ -64,11 +68,15 @@ def nab(
         _print(found, alpha)
 
 
-def _fresh_detector(**parameters: float) -> Detect:
-    """Give every series its own new detector."""
+def _fresh_detector(alpha: float | None = None) -> Detect:
+    """Give every series its own new detector, the default one if no alpha is named."""
     from marigram.detectors.default import Detector
 
-    return lambda values, times: Detector(**parameters).update_many(values, times)
+    def judge(values: NDArray[np.float64], times: NDArray[np.int64]) -> Verdicts:
+        detector = Detector() if alpha is None else Detector(alpha=alpha)
+        return detector.update_many(values, times)
+
+    return judge
 
 
 def _write(found: Comparison, folder: Path) -> None:
