@@ -24,7 +24,18 @@ if sys.platform != "win32":
 
 __all__ = ["KERNEL_ROOMS", "configure", "kernel_key"]
 
-KERNEL_ROOMS = ("numerics", "verdicts", "evaluate", "online", "change", "thresholds", "detectors", "fleet", "events", "verdicts")
+KERNEL_ROOMS = (
+    "numerics",
+    "verdicts",
+    "evaluate",
+    "online",
+    "change",
+    "thresholds",
+    "detectors",
+    "fleet",
+    "events",
+    "cli/speed",
+)
 """The rooms whose files may hold compiled functions; a test refuses Numba anywhere else."""
 
 KEPT = 3
@@ -70,7 +81,9 @@ def _roots() -> Iterator[Path]:
     if chosen := os.environ.get("MARIGRAM_CACHE"):
         yield Path(chosen)
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
-        inherited = Path(chosen)  # perhaps set by a parent process of ours: then go back to what it started from
+        inherited = Path(
+            chosen
+        )  # perhaps set by a parent process of ours: then go back to what it started from
         yield inherited.parent if _OURS.fullmatch(inherited.name) else inherited
     with contextlib.suppress(RuntimeError):  # no home directory is known
         yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "marigram")
