@@ -67,6 +67,18 @@ def test_file_equals_bytes(tmp_path: Path) -> None:
     assert snapshots.load(path, "test")[0] == {"x": 1}
 
 
+def test_pieces_and_mapped_arrays(tmp_path: Path) -> None:
+    whole = example()["records"]
+    pieces = snapshots.Pieces(whole.dtype, whole.shape, iter([whole[:2], whole[2:2], whole[2:]]))
+    assert snapshots.pack("test", {}, {"a": pieces}) == snapshots.pack("test", {}, {"a": whole})
+    with pytest.raises(ValueError, match="do not make it up"):
+        snapshots.pack("test", {}, {"a": snapshots.Pieces(whole.dtype, whole.shape, [whole[2:]])})
+    snapshots.save(tmp_path / "a", "test", {}, {"a": whole})
+    mapped = snapshots.load(tmp_path / "a", "test", mapped=True)[1]["a"]
+    assert same(mapped, whole)
+    assert not mapped.flags.writeable
+
+
 def test_strided_arrays_are_saved_by_content() -> None:
     array = np.arange(20.0).reshape(4, 5)[::2, ::-1]
     _, arrays = snapshots.unpack(snapshots.pack("test", {}, {"a": array}), "test")
