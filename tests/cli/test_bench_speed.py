@@ -1,3 +1,5 @@
+"""The speed benchmark measures the same stream for everyone, and only what it says."""
+
 import json
 import os
 

@@ -1,3 +1,5 @@
+"""The data that ship with the package, and the data that a folder of the user's holds."""
+
 import hashlib
 import re
 

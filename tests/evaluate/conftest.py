@@ -1,3 +1,5 @@
+"""Where the published benchmark is, for the tests that compare with it."""
+
 import os
 from pathlib import Path
 

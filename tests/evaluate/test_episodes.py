@@ -1,3 +1,5 @@
+"""Runs of flags as episodes, counted one by one beside the arrays."""
+
 import itertools
 import math
 

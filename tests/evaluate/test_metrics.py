@@ -1,3 +1,5 @@
+"""Ranking metrics against their definitions, written out slowly, and against scikit-learn."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The scorer of the Numenta benchmark against its definition, row by row."""
+
 import math
 
 import numpy as np

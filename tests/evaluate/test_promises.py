@@ -1,3 +1,5 @@
+"""What a detector promised against what it did: settled alarms, rates, calibration."""
+
 import math
 
 import numpy as np

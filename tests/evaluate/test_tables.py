@@ -1,3 +1,5 @@
+"""Figures printed side by side."""
+
 import io
 
 from rich.console import Console
