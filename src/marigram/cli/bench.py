@@ -165,20 +165,33 @@ def _say(what: str) -> None:
 def _print_speed(found: dict[str, Any]) -> None:
     from marigram.evaluate.tables import print_table, side_by_side
 
-    rows: dict[str, dict[str, Any]] = {}
+    columns = ["events/s", "per CPU second", "marigram is"]
     for form in found["forms"].values():
-        rows[form["about"]] = {
-            "M events/s": form["ours"]["events_per_s"] / 1e6,
-            "per CPU s": form["ours"]["events_per_cpu_s"] / 1e6,
-            "bytes/key": form["bytes_per_key"],
-            "memory limit": f"{form['memory_ratio']:.1%}",
-            **{f"x {name}": peer["ratio"] for name, peer in form["peers"].items()},
-        }
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    print_table(side_by_side("marigram, and how many times as fast as each peer", rows, columns))
+        rows: dict[str, dict[str, Any]] = {"marigram": _speed_row(form["ours"], None)}
+        for name, peer in form["peers"].items():
+            rows[name] = _speed_row(peer, f"{peer['ratio']:,.2f} x")
+        rows["memory limit"] = _speed_row(form["memory_limit"], f"{form['memory_ratio']:.2%}")
+        print_table(side_by_side(_speed_title(form), rows, columns, emphasised="marigram"))
     typer.echo(
         f"{found['machine']['processor']}, one thread; absent: {', '.join(found['absent_peers']) or 'none'}."
     )
+
+
+def _speed_title(form: dict[str, Any]) -> str:
+    parts = [form["about"], f"{form['keys']:,} key{'s' if form['keys'] > 1 else ''}"]
+    if form["d"] > 1:
+        parts.append(f"d = {form['d']}")
+    if form["bytes_per_key"]:
+        parts.append(f"{form['bytes_per_key']:,.0f} bytes a key")
+    return ", ".join(parts)
+
+
+def _speed_row(rate: dict[str, float], ratio: str | None) -> dict[str, Any]:
+    return {
+        "events/s": round(rate["events_per_s"]),
+        "per CPU second": round(rate["events_per_cpu_s"]),
+        "marigram is": ratio,
+    }
 
 
 __all__ = ["app"]

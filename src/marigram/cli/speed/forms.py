@@ -29,26 +29,24 @@ class Form:
 _TEN, _MILLION = (10_000, 1_000), (1_000_000, 50_000)
 
 FORMS: dict[str, Form] = {
-    "one_key": Form("one key, arrays", "arrays", 4_000_000, 100_000),
-    "one_key_times": Form("one key, arrays, times given", "arrays", 4_000_000, 100_000, times=True),
-    "one_at_a_time": Form(
-        "one key, times given, a call an event", "one at a time", 200_000, 5_000, times=True
-    ),
-    "keys_10k": Form("10,000 keys", "arrays", 4_000_000, 100_000, *_TEN),
-    "keys_10k_times": Form("10,000 keys, times given", "arrays", 4_000_000, 100_000, *_TEN, times=True),
-    "keys_1m": Form("1,000,000 keys", "arrays", 8_000_000, 200_000, *_MILLION),
-    "keys_1m_times": Form("1,000,000 keys, times given", "arrays", 8_000_000, 200_000, *_MILLION, times=True),
-    "d32": Form("one key, d = 32", "arrays", 200_000, 5_000, d=32),
+    "one_key": Form("arrays", "arrays", 4_000_000, 100_000),
+    "one_key_times": Form("arrays, times given", "arrays", 4_000_000, 100_000, times=True),
+    "one_at_a_time": Form("a call an event, times given", "one at a time", 200_000, 5_000, times=True),
+    "keys_10k": Form("many keys", "arrays", 4_000_000, 100_000, *_TEN),
+    "keys_10k_times": Form("many keys, times given", "arrays", 4_000_000, 100_000, *_TEN, times=True),
+    "keys_1m": Form("very many keys", "arrays", 8_000_000, 200_000, *_MILLION),
+    "keys_1m_times": Form("very many keys, times given", "arrays", 8_000_000, 200_000, *_MILLION, times=True),
+    "d32": Form("vectors", "arrays", 200_000, 5_000, d=32),
     "json_lines": Form(
-        "JSON lines to verdicts, 10,000 keys, epoch ms", "json lines", 5_000_000, 100_000, *_TEN, times=True
+        "JSON lines to verdicts, epoch ms", "json lines", 5_000_000, 100_000, *_TEN, times=True
     ),
     "json_lines_iso": Form(
-        "JSON lines to verdicts, 10,000 keys, ISO-8601",
+        "JSON lines to verdicts, ISO-8601",
         "json lines iso",
         5_000_000,
         100_000,
         *_TEN,
         times=True,
     ),
-    "parquet": Form("Parquet to verdicts, 10,000 keys", "parquet", 5_000_000, 100_000, *_TEN, times=True),
+    "parquet": Form("Parquet to verdicts", "parquet", 5_000_000, 100_000, *_TEN, times=True),
 }
