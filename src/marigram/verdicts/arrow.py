@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from marigram.kinds import Kind
 from marigram.verdicts.fields import COLUMNS, FIELDS, NO_TIME, Array, Column
 
-__all__ = ["arrow_columns", "arrow_schema", "arrow_table"]
+__all__ = ["arrow_columns", "arrow_schema", "arrow_table", "text_array"]
 
+_WIDTH = b"coordinates"
 _KIND_NAMES = pa.array([kind.label for kind in Kind], pa.string())
 _TYPES = {
     "int64": pa.int64(),
@@ -36,7 +37,8 @@ def arrow_schema(d: int = 1, *, integer_keys: bool = False) -> pa.Schema:
     >>> schema.field("time").type, schema.field("value").type, arrow_schema(3).field("value").type
     (TimestampType(timestamp[ns, tz=UTC]), DataType(double), ListType(list<item: double>))
     """
-    return pa.schema([(column.name, _type(column, d, integer_keys)) for column in COLUMNS])
+    fields = [(column.name, _type(column, d, integer_keys)) for column in COLUMNS]
+    return pa.schema(fields, metadata={_WIDTH: str(d)})
 
 
 def _type(column: Column, d: int, integer_keys: bool) -> pa.DataType:
@@ -52,11 +54,33 @@ def _type(column: Column, d: int, integer_keys: bool) -> pa.DataType:
 
 def arrow_table(column: Callable[[str], Array], d: int) -> pa.Table:
     """Return the table of the columns that ``column(name)`` gives; NaN and documented nulls become nulls."""
-    schema = arrow_schema(d, integer_keys=column("key").dtype.kind == "i")
-    return pa.Table.from_arrays([_to_arrow(field, column(field.name)) for field in schema], schema=schema)
+    keys = text_array(column("key"))
+    schema = arrow_schema(d, integer_keys=pa.types.is_integer(keys.type))
+    arrays = [keys if field.name == "key" else _to_arrow(field, column(field.name)) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def text_array(values: Array) -> pa.Array:
+    """Return keys or ids as int64 when all are integers, otherwise as strings; None becomes null.
+
+    Raises ``UnicodeEncodeError`` when a text holds half of a surrogate pair, which no file can.
+    """
+    if values.dtype.kind == "i":
+        return pa.array(values, pa.int64())
+    try:
+        return pa.array(values, pa.string())
+    except pa.ArrowTypeError:
+        whole = all(isinstance(x, (int, np.integer)) and not isinstance(x, bool) for x in values)
+        return (
+            pa.array(values, pa.int64())
+            if whole
+            else pa.array([None if x is None else str(x) for x in values])
+        )
 
 
 def _to_arrow(field: pa.Field, values: Array) -> pa.Array:
+    if field.name == "id":
+        return text_array(values).cast(pa.string())
     if pa.types.is_timestamp(field.type):
         return pa.array(values, mask=values == NO_TIME).view(field.type)
     if pa.types.is_dictionary(field.type):
@@ -93,9 +117,16 @@ def arrow_columns(table: pa.Table) -> Mapping[str, Array]:
 
 
 def _width(table: pa.Table) -> int:
-    """Return d: the length of the first list of shares that is no null, 1 when there is none."""
-    lengths = pc.max(pc.list_value_length(table.column("why"))).as_py()
-    return int(lengths or 1)
+    """Return d: as the schema says it, or else the length of the longest list."""
+    told = (table.schema.metadata or {}).get(_WIDTH)
+    if told is not None:
+        return int(told)
+    lists = [
+        column
+        for column in table.columns
+        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    ]
+    return max((pc.max(pc.list_value_length(column)).as_py() or 1 for column in lists), default=1)
 
 
 def _from_arrow(column: Column, values: pa.Array, d: int) -> Array:

@@ -1,10 +1,12 @@
 """One verdict: the answer for one event, as an object and as a readable line."""
 
+import json
 from collections.abc import Sequence
-from math import isnan
+from math import isfinite, isnan
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from marigram.kinds import Kind
 from marigram.verdicts.fields import FIELDS, Numbers
@@ -64,19 +66,32 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def to_json(self) -> bytes:
         """Return one JSON object: ISO-8601 time, kind by name, null for what is not a finite number.
 
+        The bytes are those of a line of :meth:`Verdicts.json_lines`.
+
         Examples
         --------
         >>> from marigram.verdicts import Verdicts
         >>> Verdicts(value=[12.5], kind=[1])[0].to_json()[:61]
         b'{"id":null,"key":null,"seq":0,"n":0,"time":null,"value":12.5,'
         """
-        fields = {name: getattr(self, name) for name in FIELDS}
-        fields["kind"] = self.kind.label
+        fields: dict[str, object] = {name: _finite(getattr(self, name)) for name in FIELDS}
+        fields["id"] = None if self.id is None else str(self.id)
         fields["time"] = None if self.time is None else moment(self.time)
-        return msgspec.json.encode(fields)
+        fields["kind"] = self.kind.label
+        fields["why"] = _finite([float(str(np.float32(x))) for x in self.why])
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
     def __str__(self) -> str:
         return alert_line(self)
+
+
+def _finite(x: object) -> object:
+    """Return ``x`` with None for numbers that are not finite, and for lists of nothing but NaN."""
+    if isinstance(x, float):
+        return x if isfinite(x) else None
+    if isinstance(x, list):
+        return None if all(isnan(y) for y in x) else [y if isfinite(y) else None for y in x]
+    return x
 
 
 _COLOURS: Final = {

@@ -25,6 +25,8 @@ Rows: TypeAlias = slice | NDArray[np.bool_] | NDArray[np.integer[Any]]
 
 _COLUMN = {column.name: column for column in COLUMNS}
 _MAX_SCORE = 300.0
+_FEW = 64
+"""Rows that are written one by one, the same bytes without waiting for the compiled loop."""
 
 
 class Verdicts:
@@ -309,9 +311,17 @@ class Verdicts:
 
     def json_lines(self) -> bytes:
         """Return one JSON object a row, each ended by a newline; NaN and infinities are null."""
-        from marigram.verdicts.json_lines import json_lines
+        return b"".join(self.json_blocks())
 
-        return json_lines(self._column)
+    def json_blocks(self) -> Iterator[bytes]:
+        """Yield what :meth:`json_lines` returns in blocks of whole lines, which is faster when they go to a file."""
+        from marigram.verdicts.json_lines import MOST_ROWS, json_lines
+
+        if self._n <= _FEW:
+            yield b"".join(row.to_json() + b"\n" for row in self)
+            return
+        for start in range(0, self._n, MOST_ROWS):
+            yield from json_lines(self[start : start + MOST_ROWS]._column, self._d)
 
 
 def _score(p: Array) -> Array:
