@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from marigram.errors import MarigramError
+from marigram.errors import InputError
 from marigram.evaluate.nab_bench import compare, rows_table
 from marigram.evaluate.nab_corpus import load_corpus
 from marigram.verdicts import Verdicts
@@ -128,8 +128,8 @@ def test_rows_hold_thresholded_score_and_shipped_alarm(folder):
 
 
 def test_what_is_missing_is_named(tmp_path, folder):
-    with pytest.raises(MarigramError, match=r"no nab\.parquet"):
+    with pytest.raises(InputError, match=r"no nab\.parquet"):
         load_corpus(tmp_path / "nowhere")
     (folder / "windows.json").write_text("{}")
-    with pytest.raises(MarigramError, match="does not name the series"):
+    with pytest.raises(InputError, match="does not name the series"):
         load_corpus(folder)

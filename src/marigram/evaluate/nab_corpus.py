@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from marigram.errors import MarigramError
+from marigram.errors import InputError
 from marigram.evaluate.nab import PROFILES, Layout, Profile, window_rows
 
 __all__ = ["Corpus", "FileScores", "Series", "load_corpus"]
@@ -54,10 +54,10 @@ class Corpus:
 
 
 def load_corpus(folder: Path) -> Corpus:
-    """Read a folder; MarigramError says which file is missing or does not fit."""
+    """Read a folder; InputError says which file is missing or does not fit."""
     for name in ("nab.parquet", "windows.json"):
         if not (folder / name).is_file():
-            raise MarigramError(f"{folder} holds no {name}: not a folder of the Numenta Anomaly Benchmark")
+            raise InputError(0, f"{folder} holds no {name}: not a folder of the Numenta Anomaly Benchmark")
     table = pq.read_table(folder / "nab.parquet", columns=["series", "timestamp", "value"])
     rows = _rows_of(table["series"])
     windows = json.loads((folder / "windows.json").read_text())
@@ -83,7 +83,7 @@ def _series(
     name: str, times: NDArray[np.int64], values: NDArray[np.float64], windows: Mapping[str, list[list[str]]]
 ) -> Series:
     if name not in windows:
-        raise MarigramError(f"windows.json does not name the series {name}")
+        raise InputError(0, f"windows.json does not name the series {name}")
     limits = [(_nanoseconds(left), _nanoseconds(right)) for left, right in windows[name]]
     return Series(name, times, values, Layout(len(times), window_rows(times, limits)))
 
@@ -98,7 +98,7 @@ def _profiles(path: Path) -> Mapping[str, Profile]:
     costs = {name: entry["CostMatrix"] for name, entry in json.loads(path.read_text()).items()}
     missing = _PUBLISHED_PROFILES.keys() - costs.keys()
     if missing:
-        raise MarigramError(f"{path} lacks the profiles {', '.join(sorted(missing))}")
+        raise InputError(0, f"{path} lacks the profiles {', '.join(sorted(missing))}")
     return {
         ours: Profile(
             found=costs[name]["tpWeight"], missed=costs[name]["fnWeight"], false=costs[name]["fpWeight"]
@@ -116,8 +116,8 @@ def _row_scores(
     scored = _rows_of(table["series"])
     for name, at in rows.items():
         if len(scored.get(name, ())) != len(at):
-            raise MarigramError(
-                f"{path} has {len(scored.get(name, ()))} rows of {name}, nab.parquet {len(at)}"
+            raise InputError(
+                0, f"{path} has {len(scored.get(name, ()))} rows of {name}, nab.parquet {len(at)}"
             )
     found: dict[str, tuple[NDArray[np.float64], ...]] = {}
     for detector in table.column_names:

@@ -8,7 +8,6 @@ import numpy as np
 from marigram.cli.speed.clock import Rate, timed
 from marigram.cli.speed.streams import Events, key_names, warm_rounds
 from marigram.detectors.default import Detector
-from marigram.errors import MarigramError
 from marigram.events import open_source
 from marigram.fleet import Fleet
 from marigram.kinds import Kind
@@ -31,7 +30,7 @@ def _read(verdicts: Verdicts) -> int:
         verdicts["p_value"] > 1.0
     )
     if outside:
-        raise MarigramError(
+        raise RuntimeError(
             f"{outside} of {len(verdicts)} verdicts ({unusual} unusual) hold an impossible value"
         )
     return len(verdicts)
@@ -84,7 +83,7 @@ def files(path: Path, lines: int, keys: int, seed: int) -> Rate:
 
     rate = timed(judge, [path])
     if rate.events != lines:
-        raise MarigramError(f"{path} has {lines} lines, {rate.events} were judged")
+        raise RuntimeError(f"{path} has {lines} lines, {rate.events} were judged")
     return rate
 
 
