@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from marigram.kinds import Kind
 
-__all__ = ["COLUMNS", "DRIFT_FIELDS", "FIELDS", "NO_TIME", "Array", "Column", "Numbers"]
+__all__ = ["COLUMNS", "FIELDS", "NO_TIME", "Array", "Column", "Numbers"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -59,5 +59,3 @@ COLUMNS: Final = (
 )
 FIELDS: Final = tuple(column.name for column in COLUMNS)
 """Names of the fields of a verdict in the order of every output."""
-DRIFT_FIELDS: Final = ("changed_at", "before", "after", "resolves")
-"""Fields that only ``drift`` verdicts carry."""

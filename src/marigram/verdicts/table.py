@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from marigram.kinds import Kind
-from marigram.verdicts.fields import COLUMNS, DRIFT_FIELDS, FIELDS, NO_TIME, Array, Column
+from marigram.verdicts.fields import COLUMNS, FIELDS, NO_TIME, Array, Column
 from marigram.verdicts.row import Verdict
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Verdicts:
             "kind": kind,
             "key": key,
             "id": id,
-            "seq": seq,
+            "seq": np.arange(self._n) if seq is None else seq,
             "n": n,
             "time": time,
             "p_value": p_value,
@@ -201,8 +201,6 @@ class Verdicts:
         """Return a column that was not given: derived, spread from its sparse rows, or all null."""
         if column.name == "score":
             return _score(self._column("p_value"))
-        if column.name == "seq":
-            return np.arange(self._n)
         if column.name == "why":
             return np.full((self._n, self._d), 1.0 if self._d == 1 else np.nan, np.float32)
         wide = column.per_coordinate and self._d > 1
@@ -212,16 +210,19 @@ class Verdicts:
         return dense
 
     def _row(self, i: int) -> Verdict:
-        fields: dict[str, Any] = {
-            name: self._column(name)[i].tolist() for name in FIELDS if name not in ("key", "id")
-        }
-        for name in ("key", "id"):
-            text = self._column(name)[i]
-            fields[name] = text.item() if isinstance(text, np.generic) else text
+        fields: dict[str, Any] = {}
+        for name in FIELDS:
+            array = self._columns.get(name)
+            cell = (self._column(name) if array is None else array)[i]
+            fields[name] = cell.tolist() if isinstance(cell, (np.generic, np.ndarray)) else cell
         fields["kind"] = Kind(fields["kind"])
-        fields["time"] = None if fields["time"] == NO_TIME else fields["time"]
-        for name in DRIFT_FIELDS:
-            if np.all(fields[name] == -1 if name in ("changed_at", "resolves") else np.isnan(fields[name])):
+        if fields["time"] == NO_TIME:
+            fields["time"] = None
+        for name in ("changed_at", "resolves"):
+            if fields[name] == -1:
+                fields[name] = None
+        for name in ("before", "after"):
+            if np.isnan(fields[name]).all():
                 fields[name] = None
         return Verdict(**fields)
 
