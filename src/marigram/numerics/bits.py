@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
@@ -10,7 +11,12 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+def instruction(codegen: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a machine operation callable from compiled code; the first argument of ``codegen`` is not the caller's."""
+    return cast(Callable[..., Any], intrinsic(codegen))
+
+
+@instruction
 def bits_of(typing_context: Any, x: Any) -> Any:
     """``bits_of(x)``: the IEEE-754 bits of a float64 as an int64."""
 
@@ -20,7 +26,7 @@ def bits_of(typing_context: Any, x: Any) -> Any:
     return types.int64(types.float64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def float_of(typing_context: Any, bits: Any) -> Any:
     """``float_of(bits)``: the float64 whose IEEE-754 bits are the given int64."""
 
@@ -30,7 +36,7 @@ def float_of(typing_context: Any, bits: Any) -> Any:
     return types.float64(types.int64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def prefetch(typing_context: Any, array: Any, offset: Any) -> Any:
     """``prefetch(array, byte_offset)``: ask for the cache line at that byte of the array's data; never faults."""
 
@@ -48,4 +54,4 @@ def prefetch(typing_context: Any, array: Any, offset: Any) -> Any:
     return types.void(array, types.int64), codegen
 
 
-__all__ = ["bits_of", "float_of", "prefetch"]
+__all__ = ["bits_of", "float_of", "instruction", "prefetch"]
