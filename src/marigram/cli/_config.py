@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from marigram.cli._values import nearest
-from marigram.detectors import Detector
+from marigram.detectors.default import Detector
 from marigram.detectors.parameters import Parameters
 from marigram.errors import ParameterError
 
 _TABLE = "detector"
+_TABLES = (_TABLE, "schema")
+"""One file may hold both, what `--config` reads and what `--schema` reads."""
 
 
 def detector_of(config: Path | None, alpha: float | None) -> Detector:
@@ -36,8 +38,8 @@ def _settings(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path} is not TOML: {error}") from error
     for name in tables:
-        if name != _TABLE:
-            hint = nearest(name, [_TABLE])
+        if name not in _TABLES:
+            hint = nearest(name, _TABLES)
             raise ParameterError(f"{path}: parameters stand under [{_TABLE}], and {name!r} does not{hint}")
     settings: dict[str, Any] = tables.get(_TABLE, {})
     known = Parameters.__struct_fields__
