@@ -203,14 +203,14 @@ def move_texts(old: Words, new: Words) -> None:
 
 @kernel
 def first_seen(codes: Ints, numbers: Ints, fresh: Ints) -> int:
-    """Collect in ``fresh`` the codes that have no number yet (-1), by first appearance; return how many.
+    """Collect in ``fresh`` the codes that have no number yet, by first appearance; return how many.
 
-    A collected code is marked -2 in ``numbers`` until its number is entered.
+    ``numbers`` holds number + 1, so zero is unknown; a collected code is marked -1 until its number is entered.
     """
     count = 0
     for i in range(codes.shape[0]):
-        if numbers[codes[i]] == -1:
-            numbers[codes[i]] = -2
+        if numbers[codes[i]] == 0:
+            numbers[codes[i]] = -1
             fresh[count] = codes[i]
             count += 1
     return count

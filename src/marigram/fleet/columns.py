@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
@@ -146,7 +146,7 @@ def _one_number(number: object) -> float:
     try:
         return float(number)
     except OverflowError:  # an integer of hundreds of digits: beyond every float, so rejected as infinite
-        return math.inf if number > 0 else -math.inf
+        return -math.inf if cast(int, number) < 0 else math.inf
 
 
 def _arrow_values(array: pa.Array) -> Floats:

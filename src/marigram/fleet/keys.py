@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, TypeAlias, final
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias, final
 
 import numpy as np
 import pyarrow as pa
@@ -26,20 +27,23 @@ Allocate: TypeAlias = Callable[[tuple[int, ...], Any], Array]
 """``allocate(shape, dtype)`` -> a zeroed array, in memory or backed by a file."""
 
 _FIRST = 1024
+_STRETCH = 1 << 13
 
 
-class Texts(NamedTuple):
-    """A column of texts as UTF-8: row i is ``data[offsets[i]:offsets[i+1]]``."""
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A column of texts as UTF-8: row i is ``data[offsets[i]:offsets[i+1]]``; ``given``: as Python objects."""
 
     data: NDArray[np.uint8]
     offsets: Ints
+    given: Array | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     def objects(self) -> Array:
         """Return the rows as an object array of str."""
-        return _objects(_arrow_of(self))
+        return _objects(_arrow_of(self)) if self.given is None else self.given
 
 
 class KeyIndex(ABC):
@@ -182,13 +186,14 @@ class TextKeys(KeyIndex):
         """Return text keys as UTF-8; other types and nulls are refused."""
         if library_of(keys) in ("pandas", "polars", "pyarrow"):
             column = to_arrow(keys)
-        else:
-            array = one_column(keys)
-            if array.size and array.dtype.kind not in "OUT":
-                raise ParameterError(f"keys=str was promised, but the keys are {_given(array)}")
-            column = _arrow_texts(array.astype(object) if array.dtype.kind == "T" else array)
-        refuse_nulls(column)
-        return _texts_of(column)
+            refuse_nulls(column)
+            return _texts_of(column)
+        array = one_column(keys)
+        if array.size and array.dtype.kind not in "OUT":
+            raise ParameterError(f"keys=str was promised, but the keys are {_given(array)}")
+        if array.dtype.kind == "U":
+            return _texts_of(_arrow_texts(array))
+        return _texts_of_objects(array)
 
     def names(self, numbers: Ints | None = None) -> Array:
         """Return the keys as an object array of str."""
@@ -210,8 +215,9 @@ class TextKeys(KeyIndex):
             if need > len(self._held["blob"]):
                 self._widen("blob", max(need, 2 * len(self._held["blob"])))
         table, blob, ends = (self._held[name] for name in ("table", "blob", "ends"))
-        data, offsets = column
-        return number_texts(data, offsets, done, table, blob, ends, self._count, self._salt, insert, out)
+        return number_texts(
+            column.data, column.offsets, done, table, blob, ends, self._count, self._salt, insert, out
+        )
 
     def _grow_table(self) -> None:
         old = self._held["table"]
@@ -290,6 +296,23 @@ def _texts_of(column: pa.Array) -> Texts:
         return Texts(np.zeros(0, np.uint8), np.zeros(len(column) + 1, np.int64))
     starts = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
     return Texts(np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8), starts)
+
+
+def _texts_of_objects(array: Array) -> Texts:
+    """Copy texts and lay them out as UTF-8, a stretch at a time: the objects are fetched from memory only once."""
+    given = np.empty(len(array), object)
+    parts = []
+    for start in range(0, len(array), _STRETCH):
+        part = slice(start, start + _STRETCH)
+        given[part] = array[part]
+        column = _arrow_texts(given[part])
+        if column.null_count:
+            refuse_nulls(_arrow_texts(array))
+        parts.append(_texts_of(column))
+    starts = np.cumsum([0, *(part.offsets[-1] for part in parts)])
+    offsets = [part.offsets[:-1] + start for part, start in zip(parts, starts, strict=False)]
+    data = np.concatenate([np.zeros(0, np.uint8), *(part.data[: part.offsets[-1]] for part in parts)])
+    return Texts(data, np.concatenate([*offsets, starts[-1:]]), given)
 
 
 def _arrow_of(texts: Texts) -> pa.Array:
