@@ -39,6 +39,7 @@ from marigram.online.scale import scale_floor, scale_step
 from marigram.online.season import season_learn, season_start, slot_of
 from marigram.thresholds.habits import record_learn, record_probability, severity, surprise
 from marigram.thresholds.tail import (
+    ABOVE,
     FIRST_FIT,
     MEMORY,
     alpha_quantile,
@@ -61,8 +62,10 @@ CANDIDATE_EVIDENCE = 2.5
 """Level evidence from which the band also covers the candidate level."""
 CANDIDATE_WIDTH = 1.3
 """Width of the candidate level's band over the ordinary one."""
-AGREEMENT = 12.0
+AGREEMENT = 4.0
 """Values of a shift lie within this many scales of their median."""
+BOTH_SIDES = 8.0
+"""Level evidence on the weaker side that a burst of five cannot bring."""
 TIES = 0.2
 """Share of values equal to one of the last eight from which a stream is discrete."""
 ONE_CHANGE = 32
@@ -74,8 +77,8 @@ UNUSUAL = 3.0
 DRIFT_SEVERITY = 4.0
 HABIT_MEMORY = 32768.0
 # columns of the scratch row of a coordinate
-X, CENTRE, LOW, HIGH, Z, ZEFF, JUMP, WIDTH, PJ, E, CAND = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-EXPERT = 11
+X, E, Z, WIDTH, JUMP, PJ, NEAREST, BAND_CENTRE, BAND_WIDTH = 0, 1, 2, 3, 4, 5, 6, 7, 8
+EXPERT = 9
 SCRATCH = EXPERT + EXPERTS
 
 
@@ -108,50 +111,53 @@ def first_values(c, x, n):
 
 @piece
 def score_coordinate(c, g, slot, x, q):
-    """Predict and standardise one value; fills the scratch row q."""
+    """Predict and standardise one value; fills the scratch row q.
+
+    After an anomaly there are two readings of the past; the one that explains x better holds from here on.
+    """
     scale = c.scale
-    far = LARGEST * scale
     centre = predict(c, g, slot, 0, q[EXPERT:])
-    low = high = centre
     if c.readings == 2:
         other = predict(c, g, slot, 1, q[EXPERT:])
-        low, high = min(centre, other), max(centre, other)
         if abs(x - other) < abs(x - centre):
             take_innovation(c)
             centre = other
-        predict(c, g, slot, 0, q[EXPERT:])
+        else:
+            predict(c, g, slot, 0, q[EXPERT:])
+    far = LARGEST * scale
+    e = min(max(x - centre, -far), far)
     jump = c.step if c.ties > TIES else 0.0
-    outside = max(max(x - high, low - x), 0.0)
     width = scale * level_inflation(c)
+    z = max(abs(e) - 0.5 * jump, 0.0) / width
     q[X] = x
-    q[CENTRE] = centre
-    q[LOW] = low
-    q[HIGH] = high
-    q[JUMP] = jump
+    q[E] = e
+    q[Z] = z
     q[WIDTH] = width
-    q[E] = min(max(x - centre, -far), far)
-    q[Z] = max(min(outside, far) - 0.5 * jump, 0.0) / width
-    q[ZEFF] = q[Z]
-    q[CAND] = np.nan
+    q[JUMP] = jump
+    q[NEAREST] = z
+    q[BAND_CENTRE] = centre
+    q[BAND_WIDTH] = width
 
 
 @piece
 def candidate(c, n, q):
-    """While a shift is suspected, the band also covers the candidate level: the nearer of the last outlying values."""
-    up = c.up >= c.down
+    """While a shift is suspected, the last outlying values are candidate levels; the nearest explanation holds."""
     if max(c.up, c.down) < CANDIDATE_EVIDENCE:
         return
+    up = c.up >= c.down
+    if (q[E] > 0.0) != up:
+        return
     level = level_value(c)
-    reach = CANDIDATE_WIDTH * q[WIDTH]
+    width = CANDIDATE_WIDTH * q[WIDTH]
     for k in range(1, 3):
         v = c.ring[(n - k) % RING]
         if abs(v - level) <= 2.0 * c.scale or (v > level) != up:
             continue
-        z = max((q[X] - v if up else v - q[X]) - 0.5 * q[JUMP], 0.0) / reach
-        if (q[X] > q[CENTRE]) == up and z < q[ZEFF]:
-            q[ZEFF] = z
-        if np.isnan(q[CAND]) or (v > q[CAND]) == up:
-            q[CAND] = v
+        z = max(abs(q[X] - v) - 0.5 * q[JUMP], 0.0) / width
+        if z < q[NEAREST]:
+            q[NEAREST] = z
+            q[BAND_CENTRE] = v
+            q[BAND_WIDTH] = width
 
 
 @piece
@@ -194,7 +200,8 @@ def median_bin(c, n, count):
     for i in range(1, min(count, 16) + 1):
         k = c.bins[(n - i) % DELAY]
         if k != EMPTY:
-            values[m] = EDGES[min(max(int(k) - 1, 0), EDGES.shape[0] - 1)] * (1.09 if k > 0 else 0.5)
+            b = int(k) & (ABOVE - 1)
+            values[m] = EDGES[max(b - 1, 0)] * (1.09 if b > 0 else 0.5)
             m += 1
     return median(values, m) if m > 0 else 1.0
 
@@ -238,7 +245,7 @@ def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
     z = e / scale
     if jump > 0.0:
         z = (e + jump * (uniform(n) - 0.5)) / scale
-    c.bins[n % DELAY] = bin_of(abs(z) * scale / q[WIDTH])
+    c.bins[n % DELAY] = bin_of(abs(z) * scale / q[WIDTH]) | (ABOVE if z > 0.0 else 0)
     if not anomaly or recent_rate >= 0.5 or learning or c.scale_n < 50.0:
         scale_step(c, z, level)
         c.scale = max(c.scale, 0.25 * jump)
@@ -286,6 +293,15 @@ def shifted(c, q, n, d):
     if median(values, m) < AGREEMENT * c.scale or s >= 8.0 * bar:
         return age + 1
     return 0
+
+
+@piece
+def widened(c, bar):
+    """Has the scale grown?  One-sided evidence is a level shift's; both sides at once can only be the scale's."""
+    one, other = max(c.up, c.down), min(c.up, c.down)
+    if one >= bar and other >= BOTH_SIDES:
+        return True
+    return c.wide >= bar and (one < 0.5 * LEVEL_THRESHOLD or other > 0.0)
 
 
 @piece
@@ -548,7 +564,7 @@ def score_event(coords, seasons, k, season_slot, values, row, n, d, scratch):
             candidate(c, n, scratch[j])
         if not given:
             scratch[j, Z] = -1.0
-            scratch[j, ZEFF] = -1.0
+            scratch[j, NEAREST] = -1.0
 
 
 @piece
@@ -562,8 +578,8 @@ def largest_z(coords, k, d, scratch, usable):
             if coords[k, j].step == 0.0 and scratch[j, Z] > 0.0:
                 first_other = True
                 continue
-            if scratch[j, ZEFF] > best:
-                best = scratch[j, ZEFF]
+            if scratch[j, NEAREST] > best:
+                best = scratch[j, NEAREST]
                 which = j
     return best, which, first_other
 
@@ -574,16 +590,13 @@ def write_band(coords, k, d, scratch, z_alpha, unbounded, values, row, expected,
     outside = False
     for j in range(d):
         q = scratch[j]
-        reach = z_alpha * q[WIDTH] + 0.5 * q[JUMP]
+        reach = z_alpha * q[BAND_WIDTH] + 0.5 * q[JUMP]
         if coords[k, j].step == 0.0:
             reach = 0.0
-        low, high = q[LOW] - reach, q[HIGH] + reach
-        if not np.isnan(q[CAND]):
-            extra = CANDIDATE_WIDTH * z_alpha * q[WIDTH] + 0.5 * q[JUMP]
-            low, high = min(low, q[CAND] - extra), max(high, q[CAND] + extra)
         if unbounded:
-            low, high = -np.inf, np.inf
-        expected[row, j] = q[CENTRE] if scratch[j, Z] >= 0.0 else 0.5 * (q[LOW] + q[HIGH])
+            reach = np.inf
+        low, high = q[BAND_CENTRE] - reach, q[BAND_CENTRE] + reach
+        expected[row, j] = q[BAND_CENTRE]
         lower[row, j] = low
         upper[row, j] = high
         if scratch[j, Z] >= 0.0 and (values[row, j] < low or values[row, j] > high):
@@ -605,7 +618,7 @@ def write_why(d, scratch, why, row):
     """Shares of the squared standardised residuals."""
     total = 0.0
     for j in range(d):
-        z = min(max(scratch[j, ZEFF], 0.0), 1e6)
+        z = min(max(scratch[j, NEAREST], 0.0), 1e6)
         why[row, j] = z * z
         total += z * z
     for j in range(d):
@@ -657,7 +670,7 @@ def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, anomaly):
             level_fired = True
             count = max(count, m)
         bar = SCALE_THRESHOLD + math.log(d)
-        if (c.wide >= bar and max(c.up, c.down) < 0.5 * LEVEL_THRESHOLD) or c.narrow >= bar:
+        if widened(c, bar) or c.narrow >= bar:
             scale_fired = True
     if d > 1:
         if h.joint <= 0.0:
@@ -671,7 +684,7 @@ def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, anomaly):
         for j in range(d):
             c = coords[k, j]
             bar = SCALE_THRESHOLD + math.log(d)
-            if c.wide >= bar:
+            if widened(c, bar):
                 count = max(count, int(c.wide_age) + 1)
             if c.narrow >= bar:
                 count = max(count, int(c.narrow_age) + 1)
@@ -696,7 +709,7 @@ def move_scales(h, coords, k, d, n):
     bar = SCALE_THRESHOLD + math.log(d)
     for j in range(d):
         c = coords[k, j]
-        if c.wide >= bar:
+        if widened(c, bar):
             restart_scale(c, n, int(c.wide_age) + 1)
         elif c.narrow >= bar:
             restart_scale(c, n, int(c.narrow_age) + 1)

@@ -35,7 +35,7 @@ from marigram.thresholds.gpd import (
 
 PRICE = 6.0
 """Nats a window must gain before it is believed as much as no window."""
-BIN_PRICE = 1.0
+BIN_PRICE = 0.75
 WORTH_FITTING = 4.0
 """A window whose one-step gain is this far below zero is not fitted: its weight would be under 2 %."""
 WIDTHS = (1, 2, 3, 4, 7, 0)

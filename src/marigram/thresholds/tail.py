@@ -21,6 +21,12 @@ from marigram.thresholds.gpd import TOP, XI_PRIOR, fit, log_survival, log_surviv
 
 EXCEEDANCES = 0.11
 """Share of events above the threshold of the Pareto part."""
+SKEWED_EXCEEDANCES = 0.07
+"""The same when one side dominates the exceedances: far enough out that the other side has ended."""
+SKEWED = 4.0
+"""Standard errors of the sides' difference from which they are unequal."""
+ABOVE = 64
+"""Bit that marks a bin code of the upper side."""
 MEMORY = 32768.0
 """Counts are halved when this many (times the dimension) are held."""
 FIRST_FIT = 40.0
@@ -34,25 +40,29 @@ TAIL = np.dtype(
         ("counts", "u2", (BINS,)), ("first", "i2"), ("held", "u2"),
         ("xi", "f4"), ("log_beta", "f4"), ("beta", "f4"), ("zeta", "f4"), ("spread", "f4"),
         ("full_xi", "f4"), ("full_log_beta", "f4"), ("full_beta", "f4"), ("full_zeta", "f4"),
-        ("below", "f4"), ("total", "f4"), ("due", "f4"), ("z_alpha", "f4"),
+        ("below", "f4"), ("total", "f4"), ("due", "f4"), ("z_alpha", "f4"), ("balance", "f4"),
     ]
 )  # fmt: skip
 """One tail: ``first`` is the first Pareto bin (0 before the first fit), ``below`` the events under it."""
 
 
 @piece
-def tail_add(tail, k, memory):
-    """Count one event in bin k; forget when the memory is full or a count would overflow."""
+def tail_add(tail, code, memory):
+    """Count one event in a bin; forget when the memory is full or a count would overflow."""
+    k = code & (ABOVE - 1)
     tail.counts[k] += 1
     tail.total += 1.0
     if k < tail.first:
         tail.below += 1.0
+    else:
+        tail.balance += 1.0 if code & ABOVE else -1.0
     if tail.total > memory or tail.counts[k] == 65535:
         tail.total = halve(tail.counts)
         below = 0.0
         for i in range(tail.first):
             below += tail.counts[i]
         tail.below = below
+        tail.balance *= 0.5
         tail.due = tail.total
 
 
@@ -121,12 +131,12 @@ def alpha_quantile(tail, alpha):
 
 
 @piece
-def threshold_bin(counts, total):
+def threshold_bin(counts, total, share):
     """First bin of the Pareto part, and the number of events in it and above (open bin excluded)."""
     c = 0.0
     for k in range(TOP - 1, 1, -1):
         c += counts[k]
-        if c >= EXCEEDANCES * total:
+        if c >= share * total:
             return k, c
     return 2, c + counts[1]
 
@@ -137,7 +147,9 @@ def refit(tail, alpha, memory, robust, work):
     total = 0.0
     for k in range(TOP):
         total += tail.counts[k]
-    first, exceedances = threshold_bin(tail.counts, total)
+    first, exceedances = threshold_bin(tail.counts, total, EXCEEDANCES)
+    if abs(tail.balance) > SKEWED * math.sqrt(exceedances):
+        first, exceedances = threshold_bin(tail.counts, total, SKEWED_EXCEEDANCES)
     u = EDGES[first - 1]
     if tail.first == first:
         xi, log_beta, full_xi, full_log_beta, steps = tail.xi, tail.log_beta, tail.full_xi, tail.full_log_beta, 3
