@@ -36,12 +36,10 @@ def odds(p: float) -> str:
     Examples
     --------
     >>> odds(2.5e-5), odds(0.3), odds(1.0), odds(0.0), odds(1e-9), odds(3e-20)
-    ('1 in 40,000', '1 in 3', 'always', '1 in 1e300', '1 in a billion', '1 in 3e19')
+    ('1 in 40,000', '1 in 3', '1 in 1', '1 in 1e300', '1 in a billion', '1 in 3e19')
     """
     if math.isnan(p):
         return "unknown odds"
-    if p >= 0.75:
-        return "always"
     if p < 1e-300:
         return "1 in 1e300"
     inverse = 1.0 / p

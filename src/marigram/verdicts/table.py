@@ -4,7 +4,8 @@ Nothing is computed that nobody asked for: a batch is wrapped in microseconds, `
 fields come to be when they are read.  Columns are read-only: a verdict is never rewritten.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+
+    from marigram.pictures import Picture
 
 __all__ = ["Verdicts"]
 
@@ -309,6 +312,28 @@ class Verdicts:
         if not isinstance(frame, pl.DataFrame):
             raise TypeError(f"polars made a {type(frame).__name__} of a table")
         return frame
+
+    def plot(
+        self,
+        path: str | PathLike[str] | None = None,
+        title: str | None = None,
+        names: Sequence[str] | None = None,
+    ) -> "Picture":
+        """Draw the series with its band, anomalies and drifts, and return what a notebook shows.
+
+        With a ``path`` it is written too: ``.html``, ``.svg``, or ``.png`` with the extra ``plot``.
+        """
+        from marigram.pictures import Picture
+
+        picture = Picture(self, title, names)
+        if path is not None:
+            picture.save(path)
+        return picture
+
+    def _repr_html_(self) -> str:
+        from marigram.verdicts.notebook import html_table
+
+        return html_table(self)
 
     def json_lines(self) -> bytes:
         """Return one JSON object a row, each ended by a newline; NaN and infinities are null."""
