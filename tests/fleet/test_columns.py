@@ -138,6 +138,7 @@ def test_nanoseconds_of_pandas_and_dates_of_arrow() -> None:
         (pa.array([dt.datetime(3000, 1, 1)]), "1677 to 2262"),
         (pa.array([1.0]), "double"),
         (np.array([1], np.uint64), "uint64"),
+        ([2**64], "1677 to 2262"),
     ],
 )
 def test_wrong_times_are_refused_in_words(times: Any, reason: str) -> None:

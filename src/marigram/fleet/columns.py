@@ -24,7 +24,7 @@ Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
-NO_TIME = np.iinfo(np.int64).min
+NO_TIME = int(np.iinfo(np.int64).min)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FRAMES = ("DataFrame", "Table", "RecordBatch")
 
@@ -186,6 +186,8 @@ def _one_time(moment: Any) -> int:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return (aware - _EPOCH) // timedelta(microseconds=1) * 1000 + int(getattr(moment, "nanosecond", 0))
     if isinstance(moment, int) and not isinstance(moment, bool):
+        if not NO_TIME <= moment < -NO_TIME:
+            raise ParameterError(f"times are int64 nanoseconds, years 1677 to 2262; {moment} lies outside")
         return moment
     raise ParameterError(f"times must be int64 ns, datetime64 or datetimes, not {type(moment).__name__}")
 

@@ -81,7 +81,7 @@ class Fleet:
     ) -> None:
         if spill is not None and memory is None:
             raise ParameterError("spill= is where keys go beyond memory=, which was not given")
-        if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
             raise ParameterError(f"threads must be an integer from 1 to {MOST_THREADS}, got {threads!r}")
         self.parameters: Parameters = (Detector() if detector is None else detector).parameters
         self._memory = None if memory is None else _bytes(memory)

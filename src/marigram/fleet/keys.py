@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from marigram.errors import ParameterError
+from marigram.errors import ParameterError, SnapshotError
 from marigram.fleet._hashing import move_ints, move_texts, number_ints, number_texts
 from marigram.fleet.columns import library_of, to_arrow
 
@@ -108,7 +108,7 @@ class KeyIndex(ABC):
 
     @abstractmethod
     def column_of(self, arrays: Mapping[str, Array]) -> Any:
-        """Return the column that ``arrays`` made, to be numbered afresh."""
+        """Return the column that ``arrays`` made, to be numbered afresh; ``SnapshotError`` when it is none."""
 
     @abstractmethod
     def _pass(self, column: Any, done: int, insert: bool, out: Ints) -> tuple[int, int]: ...
@@ -207,7 +207,10 @@ class TextKeys(KeyIndex):
 
     def column_of(self, arrays: Mapping[str, Array]) -> Texts:
         """Return the saved keys."""
-        return Texts(np.asarray(arrays["keys"], np.uint8), np.asarray(arrays["key_ends"], np.int64))
+        data, ends = np.asarray(arrays["keys"], np.uint8), np.asarray(arrays["key_ends"], np.int64)
+        if not len(ends) or ends[0] != 0 or ends[-1] != len(data) or np.any(np.diff(ends) < 0):
+            raise SnapshotError("the texts of the keys do not lie where their ends say")
+        return Texts(data, ends)
 
     def _pass(self, column: Texts, done: int, insert: bool, out: Ints) -> tuple[int, int]:
         if insert:

@@ -183,10 +183,11 @@ def _parse(
         size = dtype.itemsize * math.prod(entry.shape)
         if min(entry.shape, default=0) < 0 or position + size > len(content) - _DIGEST:
             raise SnapshotError(f"{name} announces an array {entry.name} that it does not hold")
-        array = np.frombuffer(content[position : position + size], np.uint8).view(dtype).reshape(entry.shape)
+        raw = np.frombuffer(content[position : position + size], np.uint8)
+        array = (raw.copy() if copy else raw).view(dtype).reshape(entry.shape)
         if header.byte_order != sys.byteorder:
             array = array.astype(dtype.newbyteorder("="))
-        arrays[entry.name] = array.copy() if copy else array
+        arrays[entry.name] = array
         position += size
     return header.meta, arrays
 
