@@ -21,6 +21,8 @@ _STEPS = (
 _MONTH_STEPS = (1, 2, 3, 6, *(12 * m * 10**k for k in range(3) for m in (1, 2, 5)))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_HUGE = 8e307
+"""Ends beyond which there is no axis: between them a difference is still a number."""
 _REACH = 3.0
 """How far beyond the bulk, in widths of the bulk, a value may stretch the axis."""
 
@@ -51,18 +53,21 @@ def robust_limits(bulk: NDArray[Any], everything: NDArray[Any]) -> tuple[float, 
     >>> robust_limits(np.array([5.0]), np.array([5.0]))
     (4.75, 5.25)
     """
-    shown = everything[np.isfinite(everything)]
-    inner = bulk[np.isfinite(bulk)]
+    shown = np.clip(everything[np.isfinite(everything)], -_HUGE, _HUGE)
+    inner = np.clip(bulk[np.isfinite(bulk)], -_HUGE, _HUGE)
     if not len(shown):
         return 0.0, 1.0
-    low, high = np.quantile(inner, (0.002, 0.998)) if len(inner) else (shown.min(), shown.max())
-    reach = _REACH * (high - low)
-    if reach > 0 and np.isfinite(reach):
-        shown = np.append(shown[(shown >= low - reach) & (shown <= high + reach)], (low, high))
+    if len(inner):
+        low, high = np.quantile(inner, (0.002, 0.998))
+        reach = min(_REACH * (high / 4 - low / 4), _HUGE / 4) * 4
+        near = (shown >= low - reach) & (shown <= high + reach)
+        shown = np.append(shown[near], (low, high)) if reach > 0 else shown
     bottom, top = float(shown.min()), float(shown.max())
-    margin = 0.04 * (top / 2 - bottom / 2) * 2 if top > bottom else 0.05 * abs(top) or 0.5
-    biggest = 1.6e308
-    return max(bottom - margin, -biggest), min(top + margin, biggest)
+    size = max(abs(bottom), abs(top))
+    margin = 0.04 * (top - bottom)
+    if top - bottom <= max(1e-12 * size, 1e-290):
+        margin = 0.05 * size if size > 1e-290 else 0.5
+    return bottom - margin, top + margin
 
 
 def number_ticks(low: float, high: float, most: int) -> Ticks:
@@ -77,9 +82,9 @@ def number_ticks(low: float, high: float, most: int) -> Ticks:
     ([0.0, 1000000.0, 2000000.0, 3000000.0], ['0', '1', '2', '3'], '×10⁶')
     >>> ticks = number_ticks(1e9, 1e9 + 2, 4)
     >>> ticks.labels, ticks.note
-    (['0', '1', '2'], '+1,000,000,000')
+    (['0.0', '0.5', '1.0', '1.5', '2.0'], '+1,000,000,000')
     """
-    step = _round_step(high / most - low / most)
+    step = _round_step((high - low) / most)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     places = [i * step for i in range(first, last + 1)]

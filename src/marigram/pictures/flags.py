@@ -22,9 +22,11 @@ _NOTICE = 9
 def withdrawn(panel: Panel) -> Array:
     """Return which alerts a later drift took back: those from the event it resolves up to its own."""
     taken = np.zeros(len(panel), bool)
+    alerts = np.flatnonzero(np.isin(panel.kind, (Kind.ANOMALY, Kind.UNDECIDED)))
+    seq = panel.seq[alerts]
     for i in np.flatnonzero(panel.resolves >= 0):
-        taken |= (panel.seq >= panel.resolves[i]) & (panel.seq < panel.seq[i])
-    return taken & np.isin(panel.kind, (Kind.ANOMALY, Kind.UNDECIDED))
+        taken[alerts[(seq >= panel.resolves[i]) & (seq < panel.seq[i])]] = True
+    return taken
 
 
 def dot_marks(plot: Plot, panel: Panel) -> list[Mark]:
@@ -72,8 +74,8 @@ def drift_marks(plot: Plot, panel: Panel) -> list[Mark]:
     marks: list[Mark] = []
     texts: list[Label] = []
     for row in np.flatnonzero(panel.kind == Kind.DRIFT).tolist():
-        since = int(np.searchsorted(panel.seq, panel.changed_at[row])) if panel.changed_at[row] >= 0 else row
-        x = float(plot.across(panel.x[min(since, row)]))
+        since = np.flatnonzero(panel.seq == panel.changed_at[row])
+        x = float(plot.across(panel.x[since[0] if len(since) else row]))
         tip = _tip(panel, row)
         marks.append(
             Line([np.array([[x, plot.top], [x, plot.bottom]])], style.DRIFT, 1.4, (5.0, 3.0), tip=tip)

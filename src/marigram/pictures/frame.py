@@ -61,7 +61,7 @@ def _upright(plot: Plot) -> Ticks:
 def _along(plot: Plot, panel: Panel) -> Ticks:
     """Return the ticks of the x axis in the units of the panel's x; event numbers are whole."""
     most = max(2, round(plot.width / _ALONG))
-    last = panel.start + int(panel.x[-1])
+    last = min(panel.start + int(panel.x[-1]), np.iinfo(np.int64).max)
     if panel.timed:
         return time_ticks(panel.start, last, most)
     places = number_ticks(panel.start, max(last, panel.start + 1), most).places

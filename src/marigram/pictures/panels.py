@@ -116,4 +116,5 @@ def _panel(table: Table, rows: Array, i: int, name: str) -> Panel:
         if field not in ("name", "timed", "start", "x"):
             column = table[field]
             columns[field] = column[rows] if column.ndim == 1 else column[rows, i]
-    return Panel(name=name, timed=timed, start=start, x=(x - start).astype(np.float64), **columns)
+    after = x.view(np.uint64) - np.array(start).view(np.uint64)  # differences of int64 need not be int64
+    return Panel(name=name, timed=timed, start=start, x=after.astype(np.float64), **columns)

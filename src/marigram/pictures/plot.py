@@ -42,9 +42,7 @@ class Plot:
     def down(self, y: Array) -> Array:
         """Return the pixels at which ``y`` lies, at an edge when it is beyond the limits."""
         inside = np.clip(y, self.low, self.high)
-        # halves, because the width of limits such as -1e308 to 1e308 is no number
-        share = (inside / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
-        pixels: Array = self.bottom - share * self.height
+        pixels: Array = self.bottom - (inside - self.low) / (self.high - self.low) * self.height
         return pixels
 
     def beyond(self, y: float) -> int:
