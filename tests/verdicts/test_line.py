@@ -46,6 +46,8 @@ def test_an_anomaly_tells_when_who_what_the_band_the_odds_and_why():
 def test_a_drift_tells_the_levels_since_when_and_what_it_withdraws():
     line = alert_line(verdict(Kind.DRIFT, changed_at=[508], before=[50.3], after=[71.9], resolves=[509]))
     assert "level 50.3 -> 71.9 since #508, withdraws the alerts since #509" in line
+    same = alert_line(verdict(Kind.DRIFT, changed_at=[508], before=[50.3], after=[71.9], resolves=[508]))
+    assert "since #508, withdraws the alerts since then" in same
     assert "withdraws" not in alert_line(verdict(Kind.DRIFT, changed_at=[508], before=[50.3], after=[71.9]))
 
 
@@ -53,7 +55,7 @@ def test_a_vector_tells_its_largest_shares_by_name():
     v = Verdicts(value=[[1.0, 9.0, 3.0, 0.0]], kind=[1], p_value=[1e-6], lower=[[0.0] * 4], upper=[[4.0] * 4],
                  why=[[0.25, 0.7, 0.05, 0.0]], drift_rows=[0], changed_at=[3], before=[[1.0, 2, 3, 4]],
                  after=[[1.0, 8, 3, 4]], resolves=[-1])  # fmt: skip
-    assert "x1 = 9  expected 0 to 4  1 in a million  x1 70 %, x0 25 %, x2 5 %" in alert_line(v[0])
+    assert "x1 = 9  expected 0 to 4  1 in a million  x1 70 %, x0 25 %, x2 5 %" in alert_line(v[0], 100)
     assert "cpu = 9" in alert_line(v[0], names=["mem", "cpu", "disk", "net"])
     drift = Verdicts(
         **{name: v[name] for name in ("value", "why", "changed_at", "before", "after")}, kind=[2]
@@ -63,7 +65,7 @@ def test_a_vector_tells_its_largest_shares_by_name():
 
 def test_what_is_not_there_is_not_told():
     bare = Verdicts(value=[np.nan], kind=[Kind.MISSING])[0]
-    assert alert_line(bare) == "#0                missing    none  no value came"
+    assert alert_line(bare) == "#0                missing    none      no value came"
     assert "not a usable number" in alert_line(Verdicts(value=[np.inf], kind=[Kind.REJECTED])[0])
     assert alert_line(verdict(late=[True])).endswith("late")
 

@@ -103,6 +103,10 @@ _COLOURS: Final = {
     Kind.REJECTED: "35",
 }
 _TOLD_COORDINATES: Final = 3
+_REASON_FIRST: Final = (Kind.DRIFT, Kind.MISSING, Kind.REJECTED)
+"""Kinds of which the reason says more than the range that was expected."""
+_BROAD: Final = 110
+"""Columns of a terminal from which on the parts of a line are set in columns of their own."""
 
 
 def alert_line(
@@ -131,39 +135,49 @@ def alert_line(
     >>> from marigram.verdicts import Verdicts
     >>> columns = {"expected": [51.0], "lower": [40.2], "upper": [61.7], "p_value": [2.5e-5], "seq": [512]}
     >>> print(alert_line(Verdicts(value=[93.1], kind=[Kind.ANOMALY], key=["web-7"], **columns)[0]))
-    web-7 #512        anomaly    93.1  expected 40.2 to 61.7  1 in 40,000  31.4 above the range
+    web-7 #512        anomaly    93.1      expected 40.2 to 61.7     1 in 40,000     31.4 above the range
     """
     who = printable("" if verdict.key is None else f"{verdict.key} ") + f"#{verdict.seq}"
     when = "" if verdict.time is None else moment(verdict.time) + "  "
-    kind = verdict.kind.label
     if width:
         who = clipped(who, max(width - cells(when) - 40, 12))
-    head = f"{when}{padded(who, 16)}  "
-    tail = "  ".join(part for part in _told(verdict, names) if part)
-    if width:
-        tail = clipped(tail, max(width - cells(head) - 11, 0))
-        head = clipped(head, max(width - 11, 0))
-    if colour:
-        kind = f"\x1b[{_COLOURS.get(verdict.kind, '0')}m{kind}\x1b[0m" + " " * (9 - len(kind))
-        head = f"\x1b[2m{when}\x1b[0m{head[len(when) :]}"
-    return f"{head}{kind:9}  {tail}".rstrip()
+    parts = _told(verdict, names)
+    if not 0 < width < _BROAD:  # room enough to stand in columns
+        parts = [padded(part, column) for part, column in zip(parts, _columns(verdict.kind), strict=True)]
+    pieces = [
+        (when, "2"),
+        (f"{padded(who, 16)}  ", ""),
+        (verdict.kind.label, _COLOURS.get(verdict.kind, "")),
+        (" " * (11 - len(verdict.kind.label)) + "  ".join(part for part in parts if part), ""),
+    ]
+    line = ""
+    for text, code in pieces:
+        told = clipped(text, width) if width else text
+        line += f"\x1b[{code}m{told}\x1b[0m" if colour and code and told else told
+        if width and (told != text or cells(text) == width):
+            break
+        width -= cells(text) if width else 0
+    return line.rstrip()
+
+
+def _columns(kind: Kind) -> tuple[int, ...]:
+    """Return how wide value, band, odds, reason and "late" are when lines stand below each other."""
+    return (8, 0, 0, 0, 0) if kind in _REASON_FIRST else (8, 24, 14, 0, 0)
 
 
 def _told(verdict: Verdict, names: Sequence[str] | None) -> list[str]:
-    """Return what follows the kind: value, band, odds, reason."""
+    """Return what follows the kind: value, band, odds, reason; empty where there is none."""
     top = max(range(len(verdict.why)), key=lambda i: _order(verdict.why[i]))
     name = "" if len(verdict.why) == 1 else _name(top, names)
     value, lower, upper = (_pick(x, top) for x in (verdict.value, verdict.lower, verdict.upper))
     band = "" if isnan(lower) or isnan(upper) else f"expected {span(lower, upper)}"
     surprise = "" if isnan(verdict.p_value) else odds(verdict.p_value)
     amount = f"{name} = {number(value)}" if name else number(value)
-    return [
-        amount,
-        band,
-        surprise,
-        _reason(verdict, value, lower, upper, names),
-        "late" if verdict.late else "",
-    ]
+    reason = _reason(verdict, value, lower, upper, names)
+    late = "late" if verdict.late else ""
+    if verdict.kind in _REASON_FIRST:
+        return [amount, reason, band, surprise, late]
+    return [amount, band, surprise, reason, late]
 
 
 def _reason(verdict: Verdict, value: float, lower: float, upper: float, names: Sequence[str] | None) -> str:
@@ -193,7 +207,8 @@ def _moved(verdict: Verdict) -> str:
     if verdict.changed_at is not None:
         parts.append(f"since #{verdict.changed_at}")
     if verdict.resolves is not None:
-        parts.append(f"withdraws the alerts since #{verdict.resolves}")
+        since = "then" if verdict.resolves == verdict.changed_at else f"#{verdict.resolves}"
+        parts.append(f"withdraws the alerts since {since}")
     return " ".join(parts[:2]) + (", " if len(parts) > 2 else "") + "".join(parts[2:])
 
 
