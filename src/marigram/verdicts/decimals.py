@@ -57,7 +57,8 @@ _U0, _U1, _U2, _U4, _U8, _U10, _U16, _U20, _U32, _U40 = (
     np.uint64(i) for i in (0, 1, 2, 4, 8, 10, 16, 20, 32, 40)
 )
 _U100, _U103, _U10486 = (np.uint64(i) for i in (100, 103, 10486))
-_U1E4, _U1E8, _U1E15, _U1E16 = (np.uint64(10**i) for i in (4, 8, 15, 16))
+_U1E4, _U1E8, _U1E9, _U1E15, _U1E16 = (np.uint64(10**i) for i in (4, 8, 9, 15, 16))
+_U56 = np.uint64(56)
 _ZERO, _POINT, _E, _PLUS, _MINUS = (np.uint8(ord(char)) for char in "0.e+-")
 
 
@@ -198,6 +199,20 @@ def _write_seventeen(out: Any, at: int, x: Word) -> None:
 
 
 @piece
+def _write_pointed(out: Any, at: int, x: Word, bits: Word) -> None:
+    """Write the 17 decimal digits of ``x`` >= 10^16 with a point behind the first ``bits`` / 8 < 8 of them."""
+    upper = x // _U1E9
+    rest = x - upper * _U1E9
+    middle = rest // _U10
+    first = _eight(upper)
+    whole = (_U1 << bits) - _U1
+    store(out, at, first & whole | np.uint64(_POINT) << bits | (first & ~whole) << _U8)
+    out[at + 8] = np.uint8(first >> _U56)
+    store(out, at + 9, _eight(middle))
+    out[at + 17] = _ZERO + np.uint8(rest - middle * _U10)
+
+
+@piece
 def _stripped(out: Any, first: int, end: int) -> int:
     """Return the end of the text without the zeros at it, but not less than ``first``."""
     while end > first and out[end - 1] == _ZERO:
@@ -211,9 +226,12 @@ def write_decimal(out: Any, at: int, digits: Word, exponent: int) -> int:
 
     Returns the position behind; up to 24 bytes there may be overwritten.
     """
-    count = digit_count(digits)
+    count = 16 + int(digits >= _U1E16) if digits >= _U1E15 else digit_count(digits)
     point = count + exponent
     digits *= _SCALES[17 - count]
+    if 0 < point < 8:
+        _write_pointed(out, at, digits, np.uint64(8 * point))
+        return _stripped(out, at + point + 2, at + 18)
     if 0 < point <= 16:
         _write_seventeen(out, at + 1, digits)
         for i in range(at, at + point):
@@ -224,9 +242,7 @@ def write_decimal(out: Any, at: int, digits: Word, exponent: int) -> int:
         store(out, at, _LEADING)
         _write_seventeen(out, at + 2 - point, digits)
         return _stripped(out, at, at + 19 - point)
-    _write_seventeen(out, at + 1, digits)
-    out[at] = out[at + 1]
-    out[at + 1] = _POINT
+    _write_pointed(out, at, digits, _U8)
     end = _stripped(out, at + 1, at + 18)
     return _write_exponent(out, end if end > at + 2 else at + 1, point - 1)
 

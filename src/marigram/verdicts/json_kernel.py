@@ -89,9 +89,8 @@ def _number(out: Any, at: int, bits: int, single: bool) -> int:
     magnitude = bits & (_SINGLE_SIZE if single else _SIZE)
     if magnitude >= (_SINGLE_INFINITY if single else _INFINITY):
         return _null(out, at)
-    if bits < 0:
-        out[at] = _MINUS
-        at += 1
+    out[at] = _MINUS
+    at += bits < 0
     if magnitude == 0:
         out[at] = _ZERO
         out[at + 1] = _POINT
