@@ -159,6 +159,19 @@ def test_vectors_are_panels_of_the_coordinates_that_matter():
     assert sum(str(text).startswith("m · ") for text in texts) == 6
 
 
+def test_an_event_of_one_coordinate_is_only_hinted_at_in_the_others():
+    value = np.zeros((100, 2))
+    value[50] = (9.0, 0.5)
+    kind = np.zeros(100, np.uint8)
+    kind[50] = Kind.ANOMALY
+    why = np.full((100, 2), (0.95, 0.05))
+    root = parsed(Verdicts(value=value, kind=kind, why=why, lower=value * 0 - 1, upper=value * 0 + 1))
+    dots = [dot for dot in root.iter(f"{SVG}circle") if dot.find(f"{SVG}title") is not None]
+    assert [dot.get("opacity") for dot in dots] == [None, "0.4"]
+    assert float(dots[0].get("r")) > float(dots[1].get("r"))
+    assert told(root, "anomaly") == 2
+
+
 HOSTILE = '<script>alert(1)</script>"\' onload="x" & \x00\x1b[2J\n]]> https://example.invalid/'
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from marigram.kinds import Kind
 from marigram.pictures import style
 from marigram.pictures.curves import background_marks, curve_marks, missing_marks
-from marigram.pictures.flags import dot_marks, drift_marks, notice_marks
+from marigram.pictures.dots import dot_marks, notice_marks
+from marigram.pictures.drifts import drift_marks
 from marigram.pictures.frame import frame_marks, grid_marks
 from marigram.pictures.legend import legend_marks
 from marigram.pictures.marks import Label, Mark, Scene

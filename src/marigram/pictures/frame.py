@@ -10,8 +10,8 @@ from marigram.pictures.plot import Plot
 
 __all__ = ["frame_marks", "grid_marks"]
 
-_UPRIGHT, _ALONG = 40, 94
-"""Pixels that a tick of the upright axis, and of the other, has to itself."""
+_UPRIGHT, _ALONG = 75, 94
+"""Pixels for a further tick of the upright axis, and for each of the other."""
 
 
 def grid_marks(plot: Plot) -> list[Mark]:
@@ -55,7 +55,7 @@ def _below(plot: Plot, panel: Panel) -> list[Mark]:
 
 
 def _upright(plot: Plot) -> Ticks:
-    return number_ticks(plot.low, plot.high, max(2, round(plot.height / _UPRIGHT)))
+    return number_ticks(plot.low, plot.high, 3 + round(plot.height / _UPRIGHT))
 
 
 def _along(plot: Plot, panel: Panel) -> Ticks:

@@ -6,7 +6,7 @@ import numpy as np
 
 from marigram.kinds import Kind
 from marigram.pictures import style
-from marigram.pictures.flags import withdrawn
+from marigram.pictures.dots import withdrawn
 from marigram.pictures.marks import Area, Dot, Label, Line, Mark, Shape, text_width
 from marigram.pictures.panels import Panel
 

@@ -49,6 +49,8 @@ class Panel:
     before: Array
     after: Array
     resolves: Array
+    why: Array
+    """Share of this coordinate in the surprise."""
 
     def __len__(self) -> int:
         return len(self.x)
