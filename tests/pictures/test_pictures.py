@@ -161,7 +161,7 @@ def test_vectors_are_panels_of_the_coordinates_that_matter():
 
 def test_an_event_of_one_coordinate_is_only_hinted_at_in_the_others():
     value = np.zeros((100, 2))
-    value[50] = (9.0, 0.5)
+    value[50] = (3.0, 0.5)
     kind = np.zeros(100, np.uint8)
     kind[50] = Kind.ANOMALY
     why = np.full((100, 2), (0.95, 0.05))

@@ -190,3 +190,16 @@ def test_kinds_are_names():
     v = Verdicts(value=np.zeros(70), kind=np.arange(70) % 7)
     names = [json.loads(line)["kind"] for line in v.json_lines().splitlines()]
     assert names == [Kind(i % 7).label for i in range(70)]
+
+
+def test_ids_are_texts_in_files_and_keys_what_they_are(compiled):
+    v = Verdicts(value=[1.0, 2.0], kind=[0, 0], key=np.array([7, 8], object), id=np.array([1, "b"], object))
+    assert v.to_arrow().column("key").to_pylist() == [7, 8]
+    assert v.to_arrow().column("id").to_pylist() == ["1", "b"]
+    assert compiled(v) == b"".join(row.to_json() + b"\n" for row in v)
+    assert (plain(v[0])["key"], plain(v[0])["id"]) == (7, "1")
+
+
+def test_a_mixture_of_texts_and_integers_is_no_column_of_keys():
+    with pytest.raises(TypeError, match="all texts or all integers"):
+        Verdicts(value=[1.0, 2.0], kind=[0, 0], key=np.array(["a", 8], object)).to_arrow()

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from marigram.kinds import Kind
 from marigram.verdicts.fields import COLUMNS, FIELDS, NO_TIME, Array, Column
 
-__all__ = ["arrow_columns", "arrow_schema", "arrow_table", "text_array"]
+__all__ = ["arrow_columns", "arrow_schema", "arrow_table", "id_array", "key_array"]
 
 _WIDTH = b"coordinates"
 _KIND_NAMES = pa.array([kind.label for kind in Kind], pa.string())
@@ -54,33 +54,49 @@ def _type(column: Column, d: int, integer_keys: bool) -> pa.DataType:
 
 def arrow_table(column: Callable[[str], Array], d: int) -> pa.Table:
     """Return the table of the columns that ``column(name)`` gives; NaN and documented nulls become nulls."""
-    keys = text_array(column("key"))
+    keys = key_array(column("key"))
     schema = arrow_schema(d, integer_keys=pa.types.is_integer(keys.type))
     arrays = [keys if field.name == "key" else _to_arrow(field, column(field.name)) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def text_array(values: Array) -> pa.Array:
-    """Return keys or ids as int64 when all are integers, otherwise as strings; None becomes null.
+def key_array(values: Array) -> pa.Array:
+    """Return keys as int64 when all are integers, as strings when all are texts or None, which becomes null.
 
-    Raises ``UnicodeEncodeError`` when a text holds half of a surrogate pair, which no file can.
+    Raises ``TypeError`` for a mixture, and ``UnicodeEncodeError`` for half of a surrogate pair, which no file can hold.
     """
     if values.dtype.kind == "i":
         return pa.array(values, pa.int64())
+    if _absent(values):
+        return pa.nulls(len(values), pa.string())
     try:
         return pa.array(values, pa.string())
     except pa.ArrowTypeError:
-        whole = all(isinstance(x, (int, np.integer)) and not isinstance(x, bool) for x in values)
-        return (
-            pa.array(values, pa.int64())
-            if whole
-            else pa.array([None if x is None else str(x) for x in values])
-        )
+        if not all(isinstance(x, (int, np.integer)) for x in values):
+            raise TypeError("the keys of a table must be all texts or all integers") from None
+        return pa.array(values, pa.int64())
+
+
+def id_array(values: Array) -> pa.Array:
+    """Return ids as strings whatever they are; None becomes null."""
+    if values.dtype.kind == "i":
+        return pa.array(values, pa.int64()).cast(pa.string())
+    if _absent(values):
+        return pa.nulls(len(values), pa.string())
+    try:
+        return pa.array(values, pa.string())
+    except pa.ArrowTypeError:
+        return pa.array([None if x is None else str(x) for x in values], pa.string())
+
+
+def _absent(values: Array) -> bool:
+    """Return whether the column was not given: one None that stands for every row."""
+    return values.strides == (0,) and len(values) > 0 and values[0] is None
 
 
 def _to_arrow(field: pa.Field, values: Array) -> pa.Array:
     if field.name == "id":
-        return text_array(values).cast(pa.string())
+        return id_array(values)
     if pa.types.is_timestamp(field.type):
         return pa.array(values, mask=values == NO_TIME).view(field.type)
     if pa.types.is_dictionary(field.type):

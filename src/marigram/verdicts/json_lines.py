@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from marigram.verdicts.arrow import text_array
+from marigram.verdicts.arrow import id_array, key_array
 from marigram.verdicts.fields import COLUMNS, Array, Column
 from marigram.verdicts.json_kernel import (
     DOUBLE,
@@ -82,7 +82,7 @@ class _Columns:
     def _placed(self, field: Column, values: Array) -> tuple[int, int, int]:
         """File a column under what it holds; return its writer, its first place there and how many it takes."""
         if field.dtype == "object":
-            return self._named(text_array(values))
+            return self._named(key_array(values) if field.name == "key" else id_array(values))
         if field.dtype in ("float64", "float32"):
             return self._numeric(np.ascontiguousarray(values))
         if field.dtype in ("bool", "uint8"):

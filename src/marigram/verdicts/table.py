@@ -206,6 +206,8 @@ class Verdicts:
             return _score(self._column("p_value"))
         if column.name == "why":
             return np.full((self._n, self._d), 1.0 if self._d == 1 else np.nan, np.float32)
+        if column.dtype == "object":
+            return np.broadcast_to(np.array(None, object), self._n)
         wide = column.per_coordinate and self._d > 1
         dense = np.full((self._n, self._d) if wide else self._n, column.null, column.dtype)
         if column.name in self._drift:
