@@ -3,23 +3,27 @@
 Whatever keeps a record for each key has at least this to do; ours is given as a share of it.
 """
 
+from collections.abc import Callable
 from time import perf_counter, process_time
+from typing import Any, cast
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from marigram.cli.speed.clock import Rate
-from marigram.numerics.jit import piece
 
 __all__ = ["memory_limit"]
 
 
-@piece
-def _touch(records: NDArray[np.float64], keys: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+def _loop(records: NDArray[np.float64], keys: NDArray[np.int64], values: NDArray[np.float64]) -> None:
     for i in range(keys.size):
         record = records[keys[i]]
         for j in range(8):
             record[j] += values[i]
+
+
+_touch = cast("Callable[..., None]", numba.njit(cast(Any, _loop)))
 
 
 def memory_limit(keys: NDArray[np.int64], values: NDArray[np.float64], count: int) -> Rate:
