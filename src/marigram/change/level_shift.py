@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 
-from marigram.numerics.elementary import log
-from marigram.numerics.jit import piece
+from marigram.numerics.elementary import larger, log, smaller
+from marigram.numerics.jit import part, piece
 
 KAPPA = 0.15
 LOG_KAPPA = math.log(KAPPA)
@@ -34,13 +34,13 @@ FIELDS = [
 @piece
 def evidence(p, smallest):
     """g(p) in nats."""
-    return LOG_KAPPA - (1.0 - KAPPA) * log(max(p, smallest))
+    return LOG_KAPPA - (1.0 - KAPPA) * log(larger(p, smallest))
 
 
 @piece
 def evidence_cap(anomaly_rate):
     """The smallest p that counts, given the key's own share of anomalies."""
-    return max(SMALLEST_P, min(0.1, anomaly_rate / 3.0))
+    return larger(SMALLEST_P, smaller(0.1, anomaly_rate * (1.0 / 3.0)))
 
 
 @piece
@@ -58,14 +58,14 @@ def level_shift_step(c, above, p, smallest):
         c.down_age = -1
         c.down_wide = c.wide
         c.exceeded &= 1
-    c.up = max(0.0, c.up + up)
-    c.down = max(0.0, c.down + down)
+    c.up = larger(0.0, c.up + up)
+    c.down = larger(0.0, c.down + down)
     c.up_age += 1
     c.down_age += 1
     return g
 
 
-@piece
+@part
 def level_shift_reset(c):
     """Forget the evidence."""
     c.up = 0.0

@@ -7,7 +7,8 @@ is, and events that are anomalies in one run count as one incident until the run
 
 from __future__ import annotations
 
-from marigram.numerics.jit import piece
+from marigram.numerics.elementary import larger
+from marigram.numerics.jit import part, piece
 
 LARGE, SMALL = 0.1, 0.5
 WIDE_LARGE, WIDE_MIDDLE, WIDE_SMALL = 1.65, -0.45, -0.95
@@ -41,13 +42,13 @@ def scale_shift_step(c, p, anomaly, exact):
         c.wide_age = -1
     if c.narrow <= 0.0:
         c.narrow_age = -1
-    c.wide = max(0.0, c.wide + wide)
-    c.narrow = max(0.0, c.narrow + narrow)
+    c.wide = larger(0.0, c.wide + wide)
+    c.narrow = larger(0.0, c.narrow + narrow)
     c.wide_age = min(c.wide_age + 1, 30000)
     c.narrow_age = min(c.narrow_age + 1, 30000)
 
 
-@piece
+@part
 def scale_shift_reset(c):
     """Forget the evidence."""
     c.wide = 0.0

@@ -8,6 +8,7 @@ the severity, :mod:`~marigram.change.level_shift` and :mod:`~marigram.change.sca
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from marigram import snapshots
-from marigram.detectors.kernel import NO_TIME, run
+from marigram.detectors.kernel import NO_TIME, SCRATCH, run
 from marigram.detectors.parameters import Parameters
 from marigram.detectors.state import StateTable
 from marigram.errors import ParameterError, SnapshotError
@@ -93,7 +94,7 @@ def process_shard(
         columns["seq"], columns["n"], columns["p_value"], *flat, columns["kind"], columns["severity"],
         columns["episode"], columns["notice"], columns["late"], why,
         drifts["drift_rows"], drifts["changed_at"], drifts["before"], drifts["after"], drifts["resolves"],
-        np.empty(WORK_SHAPE),
+        np.zeros(d, SCRATCH), np.empty(WORK_SHAPE),
     )  # fmt: skip
     return {name: column[:count].copy() for name, column in drifts.items()}
 
@@ -162,7 +163,7 @@ class Detector:
         id, key
             Carried into the verdict.
         """
-        row = np.asarray(np.nan if value is None else value, np.float64)
+        row = numbers(np.nan if value is None else value)
         if row.ndim > 1:
             raise ParameterError(f"one event is a number or a vector, got an array of {row.ndim} dimensions")
         table = self._update(row.reshape(1, -1), None if time is None else nanoseconds([time]), id, key)
@@ -178,10 +179,7 @@ class Detector:
         times
             (n,) nanoseconds since 1970 UTC or datetime64, NaT for none; or None.
         """
-        array = np.asarray(values)
-        if array.dtype.kind not in "fiu" and array.dtype != object:
-            raise ParameterError(f"values must be numbers, got dtype {array.dtype}")
-        array = array.astype(np.float64, copy=False)
+        array = numbers(values)
         if array.ndim not in (1, 2):
             raise ParameterError(f"values must be (n,) or (n, d), got {array.ndim} dimensions")
         rows = np.ascontiguousarray(array.reshape(len(array), -1) if array.size else array.reshape(len(array), self.d))
@@ -229,6 +227,35 @@ class Detector:
         except (KeyError, msgspec.ValidationError, ParameterError) as error:
             raise SnapshotError(f"not a detector of this version: {error}") from error
         return detector
+
+
+def numbers(values: ArrayLike) -> np.ndarray:
+    """Values as float64; None is NaN, an integer too large for a double is infinite (and so will be rejected).
+
+    Raises
+    ------
+    ParameterError
+        Not numbers.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind in "fiub":
+        return array.astype(np.float64, copy=False)
+    if array.dtype != object:
+        raise ParameterError(f"values must be numbers, got dtype {array.dtype}")
+    return np.array([_number(x) for x in array.ravel().tolist()], np.float64).reshape(array.shape)
+
+
+def _number(x: Any) -> float:
+    if x is None:
+        return math.nan
+    if isinstance(x, (str, bytes)):
+        raise ParameterError(f"values must be numbers, got {x!r}")
+    try:
+        return float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"values must be numbers, got {x!r}") from error
 
 
 def nanoseconds(times: ArrayLike) -> np.ndarray:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from marigram.change.level_shift import (
-    LOG_KAPPA,
+    evidence,
     evidence_cap,
     level_shift_reset,
     level_shift_step,
@@ -22,9 +22,9 @@ from marigram.change.scale_shift import THRESHOLD as SCALE_THRESHOLD
 from marigram.change.scale_shift import scale_shift_reset, scale_shift_step
 from marigram.detectors.state import DELAY, RING
 from marigram.numerics.bits import prefetch
-from marigram.numerics.elementary import log, median, uniform
+from marigram.numerics.elementary import clip, larger, median, uniform
 from marigram.numerics.grid import EDGES, EMPTY, bin_of
-from marigram.numerics.jit import kernel, piece
+from marigram.numerics.jit import kernel, part, piece
 from marigram.online.autoregression import (
     ar1_coefficient,
     ar1_learn,
@@ -44,6 +44,7 @@ from marigram.thresholds.tail import (
     MEMORY,
     alpha_quantile,
     plain_probability,
+    probabilities,
     probability,
     refit,
     tail_add,
@@ -76,19 +77,24 @@ EPISODE_GAP = 200
 UNUSUAL = 3.0
 DRIFT_SEVERITY = 4.0
 HABIT_MEMORY = 32768.0
-# columns of the scratch row of a coordinate
-X, E, Z, WIDTH, JUMP, PJ, NEAREST, BAND_CENTRE, BAND_WIDTH = 0, 1, 2, 3, 4, 5, 6, 7, 8
-EXPERT = 9
-SCRATCH = EXPERT + EXPERTS
+OFF_THE_GRID = 256.0
+"""A median z this large says only that the scale is far too small."""
+SCRATCH = np.dtype(
+    [
+        ("x", "f8"), ("e", "f8"), ("z", "f8"), ("width", "f8"), ("jump", "f8"), ("p", "f8"),
+        ("nearest", "f8"), ("band_centre", "f8"), ("band_width", "f8"), ("experts", "f8", (EXPERTS,)),
+    ]
+)  # fmt: skip
+"""What is known of one coordinate of the event at hand; z and nearest are -1 where there is no value."""
 
 
-@piece
+@part
 def first_values(c, x, n):
     """Collect the first START values; at the last of them set level and scale."""
-    c.ring[n % RING] = x
+    c.ring[n & (RING - 1)] = x
     record_learn(c, x, float(n))
-    if n > 0 and x != c.ring[(n - 1) % RING]:
-        gap = abs(x - c.ring[(n - 1) % RING])
+    if n > 0 and x != c.ring[(n - 1) & (RING - 1)]:
+        gap = abs(x - c.ring[(n - 1) & (RING - 1)])
         c.step = gap if c.step == 0.0 else min(c.step, gap)
     if n == START - 1:
         values = np.empty(START)
@@ -109,6 +115,16 @@ def first_values(c, x, n):
             c.bins[i] = EMPTY
 
 
+@part
+def second_reading(c, g, slot, x, centre, q):
+    """The last anomaly may have been an innovation: take that reading if it explains x better."""
+    other = predict(c, g, slot, 1, q.experts)
+    if abs(x - other) < abs(x - centre):
+        take_innovation(c)
+        return other
+    return predict(c, g, slot, 0, q.experts)
+
+
 @piece
 def score_coordinate(c, g, slot, x, q):
     """Predict and standardise one value; fills the scratch row q.
@@ -116,51 +132,46 @@ def score_coordinate(c, g, slot, x, q):
     After an anomaly there are two readings of the past; the one that explains x better holds from here on.
     """
     scale = c.scale
-    centre = predict(c, g, slot, 0, q[EXPERT:])
+    centre = predict(c, g, slot, 0, q.experts)
     if c.readings == 2:
-        other = predict(c, g, slot, 1, q[EXPERT:])
-        if abs(x - other) < abs(x - centre):
-            take_innovation(c)
-            centre = other
-        else:
-            predict(c, g, slot, 0, q[EXPERT:])
+        centre = second_reading(c, g, slot, x, centre, q)
     far = LARGEST * scale
-    e = min(max(x - centre, -far), far)
+    e = clip(x - centre, far)
     jump = c.step if c.ties > TIES else 0.0
     width = scale * level_inflation(c)
-    z = max(abs(e) - 0.5 * jump, 0.0) / width
-    q[X] = x
-    q[E] = e
-    q[Z] = z
-    q[WIDTH] = width
-    q[JUMP] = jump
-    q[NEAREST] = z
-    q[BAND_CENTRE] = centre
-    q[BAND_WIDTH] = width
+    z = larger(abs(e) - 0.5 * jump, 0.0) / width
+    q.x = x
+    q.e = e
+    q.z = z
+    q.width = width
+    q.jump = jump
+    q.nearest = z
+    q.band_centre = centre
+    q.band_width = width
 
 
-@piece
+@part
 def candidate(c, n, q):
     """While a shift is suspected, the last outlying values are candidate levels; the nearest explanation holds."""
     if max(c.up, c.down) < CANDIDATE_EVIDENCE:
         return
     up = c.up >= c.down
-    if (q[E] > 0.0) != up:
+    if (q.e > 0.0) != up:
         return
     level = level_value(c)
-    width = CANDIDATE_WIDTH * q[WIDTH]
+    width = CANDIDATE_WIDTH * q.width
     for k in range(1, 3):
-        v = c.ring[(n - k) % RING]
+        v = c.ring[(n - k) & (RING - 1)]
         if abs(v - level) <= 2.0 * c.scale or (v > level) != up:
             continue
-        z = max(abs(q[X] - v) - 0.5 * q[JUMP], 0.0) / width
-        if z < q[NEAREST]:
-            q[NEAREST] = z
-            q[BAND_CENTRE] = v
-            q[BAND_WIDTH] = width
+        z = max(abs(q.x - v) - 0.5 * q.jump, 0.0) / width
+        if z < q.nearest:
+            q.nearest = z
+            q.band_centre = v
+            q.band_width = width
 
 
-@piece
+@part
 def joint_quantile(tail, top, alpha, log_alpha, d):
     """z at which the combined tail of d coordinates equals alpha (bisection in log z)."""
     low, high = -2.0, 9.0
@@ -173,13 +184,13 @@ def joint_quantile(tail, top, alpha, log_alpha, d):
     return 2.0**high
 
 
-@piece
+@part
 def any_of(p, d):
     """P(at least one of d coordinates) with probability p each."""
     return -math.expm1(d * math.log1p(-min(p, 1.0 - 1e-12)))
 
 
-@piece
+@part
 def joint_probability(tail, top, z, log_alpha, d):
     """Tail of the largest of d coordinates: the geometric mean of two estimates that err to opposite sides.
 
@@ -192,13 +203,13 @@ def joint_probability(tail, top, z, log_alpha, d):
     return math.sqrt(p * probability(top, z, log_alpha))
 
 
-@piece
+@part
 def median_bin(c, n, count):
     """Median z of the last ``count`` residuals, from their bins; 1 when there are none."""
     values = np.empty(16)
     m = 0
     for i in range(1, min(count, 16) + 1):
-        k = c.bins[(n - i) % DELAY]
+        k = c.bins[(n - i) & (DELAY - 1)]
         if k != EMPTY:
             b = int(k) & (ABOVE - 1)
             values[m] = EDGES[max(b - 1, 0)] * (1.09 if b > 0 else 0.5)
@@ -206,11 +217,11 @@ def median_bin(c, n, count):
     return median(values, m) if m > 0 else 1.0
 
 
-@piece
+@part
 def forget_bins(bins, n, count):
     """The residuals of a change never enter the tail."""
     for i in range(1, min(count, DELAY) + 1):
-        bins[(n - i) % DELAY] = EMPTY
+        bins[(n - i) & (DELAY - 1)] = EMPTY
 
 
 @piece
@@ -218,7 +229,7 @@ def release(tail, bins, n, memory):
     """Let the residual whose delay is over into the tail, then free its place."""
     i = n - START if n < YOUNG else n - DELAY
     if i >= 0 and (n < YOUNG or i >= YOUNG - START):
-        k = bins[i % DELAY]
+        k = bins[i & (DELAY - 1)]
         if k != EMPTY:
             tail_add(tail, k, memory)
 
@@ -227,29 +238,30 @@ def release(tail, bins, n, memory):
 def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
     """Learn one value whose verdict is written."""
     scale = c.scale
-    jump = q[JUMP]
+    jump = q.jump
     level = level_value(c)
-    r = min(max(x - level, -LARGEST * scale), LARGEST * scale) / scale
-    e = q[E]
-    quiet = max(c.up, c.down) < CANDIDATE_EVIDENCE
-    context_learn(c, slot, x, q[EXPERT:])
+    inverse = 1.0 / scale
+    r = clip(x - level, LARGEST * scale) * inverse
+    e = q.e
+    quiet = larger(c.up, c.down) < CANDIDATE_EVIDENCE
+    context_learn(c, slot, x, q.experts)
     if slot >= 0:
-        base = q[EXPERT + 2]
-        season_residual = min(max(x - base, -LARGEST * scale), LARGEST * scale)
-        ar2_learn(c, 1, season_residual / scale, (season_residual - e) / scale, anomaly, quiet)
+        base = q.experts[2]
+        season_residual = clip(x - base, LARGEST * scale)
+        ar2_learn(c, 1, season_residual * inverse, (season_residual - e) * inverse, anomaly, quiet)
         season_learn(c, g, slot, season_residual, scale)
-    ar2_learn(c, 0, r, r - e / scale, anomaly, quiet)
-    carried = q[EXPERT] - level
+    ar2_learn(c, 0, r, r - e * inverse, anomaly, quiet)
+    carried = q.experts[0] - level
     level_step(c, x, carried, scale)
-    ar1_learn(c, r, carried / scale, anomaly, quiet)
-    z = e / scale
+    ar1_learn(c, r, carried * inverse, anomaly, quiet)
+    z = e * inverse
     if jump > 0.0:
         z = (e + jump * (uniform(n) - 0.5)) / scale
-    c.bins[n % DELAY] = bin_of(abs(z) * scale / q[WIDTH]) | (ABOVE if z > 0.0 else 0)
+    c.bins[n & (DELAY - 1)] = bin_of(abs(z) * scale / q.width) | (ABOVE if z > 0.0 else 0)
     if not anomaly or recent_rate >= 0.5 or learning or c.scale_n < 50.0:
         scale_step(c, z, level)
-        c.scale = max(c.scale, 0.25 * jump)
-    c.ring[n % RING] = x
+        c.scale = larger(c.scale, 0.25 * jump)
+    c.ring[n & (RING - 1)] = x
     record_learn(c, x, float(n))
     if n < 200 or (n & 7) == 0:
         ar1_coefficient(c, float(n))
@@ -266,12 +278,12 @@ def note_ties(c, x, n):
         if c.ring[i] == x:
             equal = 1.0
     c.ties += 0.02 * (equal - c.ties)
-    gap = abs(x - c.ring[(n - 1) % RING])
+    gap = abs(x - c.ring[(n - 1) & (RING - 1)])
     if gap > 0.0:
         c.step = min(c.step * 1.001, gap) if c.step > 0.0 else gap
 
 
-@piece
+@part
 def shifted(c, q, n, d):
     """Has the level of this coordinate shifted?  Returns the number of values that belong to the new one, or 0."""
     s = max(c.up, c.down)
@@ -284,9 +296,9 @@ def shifted(c, q, n, d):
     if (c.up_wide if up else c.down_wide) >= 5.0 and s < 8.0 * bar:
         return 0
     values = np.empty(RING)
-    values[0] = q[X]
+    values[0] = q.x
     for i in range(1, m):
-        values[i] = c.ring[(n - i) % RING]
+        values[i] = c.ring[(n - i) & (RING - 1)]
     centre = median(values, m)
     for i in range(m):
         values[i] = abs(values[i] - centre)
@@ -304,14 +316,14 @@ def widened(c, bar):
     return c.wide >= bar and (one < 0.5 * LEVEL_THRESHOLD or other > 0.0)
 
 
-@piece
+@part
 def restart_level(c, x, n, count):
     """The level restarts at the median of the change's values; returns it."""
     m = min(count, RING)
     values = np.empty(RING)
     values[0] = x
     for i in range(1, m):
-        values[i] = c.ring[(n - i) % RING]
+        values[i] = c.ring[(n - i) & (RING - 1)]
     value = median(values, m)
     level_restart(c, value, 0.6 * m)
     ar_forget_lags(c)
@@ -321,11 +333,18 @@ def restart_level(c, x, n, count):
     return value
 
 
-@piece
+@part
 def restart_scale(c, n, count):
     """The scale restarts at the median of the change's residuals."""
     z = median_bin(c, n, count)
-    c.scale = max(c.scale * z, scale_floor(level_value(c)))
+    spread = c.scale * z
+    if z >= OFF_THE_GRID:
+        level = level_value(c)
+        values = np.empty(RING)
+        for i in range(RING):
+            values[i] = abs(c.ring[i] - level)
+        spread = median(values, RING)
+    c.scale = max(spread, scale_floor(level_value(c)))
     c.scale_n = 6.0
     forget_bins(c.bins, n, count)
     scale_shift_reset(c)
@@ -336,7 +355,7 @@ def restart_scale(c, n, count):
 def run(
     heads, coords, seasons, largest, settings, slots, values, times, shard, shards,
     seq, learned, p_value, expected, lower, upper, kind, sev, episode, notice, late, why,
-    drift_rows, changed_at, before, after, resolves, work,
+    drift_rows, changed_at, before, after, resolves, scratch, work,
 ):  # fmt: skip
     """Send a batch through its keys' detectors in row order; returns the number of drifts written.
 
@@ -347,7 +366,6 @@ def run(
     rows, d = values.shape
     timed = times.shape[0] == rows and rows > 0
     seasonal = seasons.shape[0] > 0
-    scratch = np.zeros((d, SCRATCH))
     drifts = 0
     ahead = 12
     head_size = heads.itemsize
@@ -422,8 +440,8 @@ def run(
                     why[row, j] = 0.0
             continue
         if d == 1:
-            p = probability(h.tail, z_max, log_alpha)
-            p0 = max(plain_probability(h.tail, z_max), 1e-300)
+            p, p0 = probabilities(h.tail, z_max, log_alpha)
+            scratch[0].p = p
         else:
             p = joint_probability(h.tail, largest[slot_number].tail, z_max, log_alpha, d)
             p0 = joint_plain(h.tail, largest[slot_number].tail, z_max, d)
@@ -457,7 +475,7 @@ def run(
             code = ANOMALY
             if d == 1 or which >= 0:
                 c = coords[slot_number, which]
-                above = scratch[which, E] > 0.0
+                above = scratch[which].e > 0.0
                 if (above and c.up > 0.0 and (c.exceeded & 1)) or (not above and c.down > 0.0 and (c.exceeded & 2)):
                     code = UNDECIDED
 
@@ -518,7 +536,7 @@ def run(
     return drifts
 
 
-@piece
+@part
 def collect(coords, k, d, values, row, n, usable, is_late, h, expected, lower, upper, why, kind, p_value, sev):
     """One of the first START events: the median so far, p by rank."""
     new = False
@@ -545,7 +563,7 @@ def collect(coords, k, d, values, row, n, usable, is_late, h, expected, lower, u
         c = coords[k, j]
         x = values[row, j]
         if x != x:
-            x = c.ring[(n - 1) % RING] if n > 0 else 0.0
+            x = c.ring[(n - 1) & (RING - 1)] if n > 0 else 0.0
         first_values(c, x, n)
     h.n = n + 1
     h.since_drift = ONE_CHANGE
@@ -563,8 +581,8 @@ def score_event(coords, seasons, k, season_slot, values, row, n, d, scratch):
         if n >= LEARNING:
             candidate(c, n, scratch[j])
         if not given:
-            scratch[j, Z] = -1.0
-            scratch[j, NEAREST] = -1.0
+            scratch[j].z = -1.0
+            scratch[j].nearest = -1.0
 
 
 @piece
@@ -575,11 +593,11 @@ def largest_z(coords, k, d, scratch, usable):
     first_other = False
     if usable:
         for j in range(d):
-            if coords[k, j].step == 0.0 and scratch[j, Z] > 0.0:
+            if coords[k, j].step == 0.0 and scratch[j].z > 0.0:
                 first_other = True
                 continue
-            if scratch[j, NEAREST] > best:
-                best = scratch[j, NEAREST]
+            if scratch[j].nearest > best:
+                best = scratch[j].nearest
                 which = j
     return best, which, first_other
 
@@ -590,21 +608,21 @@ def write_band(coords, k, d, scratch, z_alpha, unbounded, values, row, expected,
     outside = False
     for j in range(d):
         q = scratch[j]
-        reach = z_alpha * q[BAND_WIDTH] + 0.5 * q[JUMP]
+        reach = z_alpha * q.band_width + 0.5 * q.jump
         if coords[k, j].step == 0.0:
             reach = 0.0
         if unbounded:
             reach = np.inf
-        low, high = q[BAND_CENTRE] - reach, q[BAND_CENTRE] + reach
-        expected[row, j] = q[BAND_CENTRE]
+        low, high = q.band_centre - reach, q.band_centre + reach
+        expected[row, j] = q.band_centre
         lower[row, j] = low
         upper[row, j] = high
-        if scratch[j, Z] >= 0.0 and (values[row, j] < low or values[row, j] > high):
+        if scratch[j].z >= 0.0 and (values[row, j] < low or values[row, j] > high):
             outside = True
     return outside
 
 
-@piece
+@part
 def joint_plain(tail, top, z, d):
     """As :func:`joint_probability`, of the fits that believe every event."""
     p = any_of(plain_probability(tail, z), d)
@@ -613,12 +631,12 @@ def joint_plain(tail, top, z, d):
     return max(p, 1e-300)
 
 
-@piece
+@part
 def write_why(d, scratch, why, row):
     """Shares of the squared standardised residuals."""
     total = 0.0
     for j in range(d):
-        z = min(max(scratch[j, NEAREST], 0.0), 1e6)
+        z = min(max(scratch[j].nearest, 0.0), 1e6)
         why[row, j] = z * z
         total += z * z
     for j in range(d):
@@ -647,21 +665,20 @@ def tell(h, s, drift):
 def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, anomaly):
     """Feed the change tests; returns how many events belong to the change, and which kind fired."""
     smallest = evidence_cap(h.anomaly_rate)
-    cap = LOG_KAPPA - 0.85 * log(smallest)
     joint = 0.0
     count = 0
     level_fired = False
     scale_fired = False
     for j in range(d):
         q = scratch[j]
-        if q[Z] < 0.0:
+        if q.z < 0.0:
             continue
         c = coords[k, j]
-        p = probability(h.tail, q[Z], log_alpha)
-        q[PJ] = p
-        above = q[E] > 0.0
-        if q[JUMP] == 0.0 and c.step > 0.0:
-            scale_shift_step(c, p, p <= alpha, q[E] == 0.0)
+        p = q.p if d == 1 and q.nearest == q.z else probability(h.tail, q.z, log_alpha)
+        q.p = p
+        above = q.e > 0.0
+        if q.jump == 0.0 and c.step > 0.0:
+            scale_shift_step(c, p, p <= alpha, q.e == 0.0)
         joint += level_shift_step(c, above, p, smallest)
         if p <= alpha:
             c.exceeded |= 1 if above else 2
@@ -675,7 +692,7 @@ def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, anomaly):
     if d > 1:
         if h.joint <= 0.0:
             h.joint_age = -1
-        h.joint = max(0.0, h.joint + min(joint, cap))
+        h.joint = max(0.0, h.joint + min(joint, evidence(smallest, smallest)))
         h.joint_age += 1
         if h.joint >= LEVEL_THRESHOLD:
             level_fired = True
@@ -691,19 +708,19 @@ def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, anomaly):
     return count, level_fired, scale_fired
 
 
-@piece
+@part
 def move_levels(h, coords, k, d, scratch, n, count):
     """Restart the levels that moved."""
     bar = 0.5 * LEVEL_THRESHOLD
     together = h.joint >= LEVEL_THRESHOLD
     for j in range(d):
         c = coords[k, j]
-        if scratch[j, Z] >= 0.0 and (together or d == 1 or max(c.up, c.down) >= bar):
-            restart_level(c, scratch[j, X], n, count)
+        if scratch[j].z >= 0.0 and (together or d == 1 or max(c.up, c.down) >= bar):
+            restart_level(c, scratch[j].x, n, count)
     h.joint = 0.0
 
 
-@piece
+@part
 def move_scales(h, coords, k, d, n):
     """Restart the scales that moved."""
     bar = SCALE_THRESHOLD + math.log(d)
@@ -730,41 +747,41 @@ def learn_event(
         c = coords[k, j]
         q = scratch[j]
         release(h.tail, c.bins, n, memory)
-        if q[Z] < 0.0:
-            c.bins[n % DELAY] = EMPTY
-            c.ring[n % RING] = c.ring[(n - 1) % RING]
+        if q.z < 0.0:
+            c.bins[n & (DELAY - 1)] = EMPTY
+            c.ring[n & (RING - 1)] = c.ring[(n - 1) & (RING - 1)]
             continue
-        x = q[X]
+        x = q.x
         constant = c.step == 0.0
         note_ties(c, x, n)
         if level_fired or (constant and c.step > 0.0):
             if constant and c.step > 0.0:
                 c.scale = c.step
                 c.scale_n = START
-            c.ring[n % RING] = x
-            c.bins[n % DELAY] = EMPTY
+            c.ring[n & (RING - 1)] = x
+            c.bins[n & (DELAY - 1)] = EMPTY
             record_learn(c, x, float(n))
             continue
         g = seasons[k if season_slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
-        learn_coordinate(c, g, season_slot, x, q, n, q[PJ] <= alpha and not learning, learning, h.recent_rate)
+        learn_coordinate(c, g, season_slot, x, q, n, q.p <= alpha and not learning, learning, h.recent_rate)
     i = n & 7
     if n >= START + 8:
         tail_add(h.habit, h.habit_ring[i], HABIT_MEMORY)
     h.habit_ring[i] = bin_of(l2)
     if h.habit.total >= h.habit.due and h.habit.total >= FIRST_FIT:
-        refit(h.habit, alpha, HABIT_MEMORY, False, work)
+        refit(h.habit, alpha, HABIT_MEMORY, 0.0, work)
     due = h.tail.total >= h.tail.due and h.tail.total >= FIRST_FIT
     if due:
-        refit(h.tail, alpha if d == 1 else alpha / d, memory, True, work)
+        refit(h.tail, alpha if d == 1 else alpha / d, memory, 1.0, work)
     if d > 1:
         top = largest[k]
         if n == START:
             for b in range(DELAY):
                 top.ring[b] = EMPTY
         release(top.tail, top.ring, n, MEMORY)
-        top.ring[n % DELAY] = EMPTY if level_fired or first_other else bin_of(z_max)
+        top.ring[n & (DELAY - 1)] = EMPTY if level_fired or first_other else bin_of(z_max)
         if top.tail.total >= top.tail.due and top.tail.total >= FIRST_FIT:
-            refit(top.tail, alpha, MEMORY, True, work)
+            refit(top.tail, alpha, MEMORY, 1.0, work)
             due = True
         if due:
             h.z_alpha = joint_quantile(h.tail, top.tail, alpha, math.log(alpha), d)

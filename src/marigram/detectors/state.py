@@ -32,7 +32,8 @@ def record(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
     names = list(plain.names or ())
     parts = [plain.fields[name] for name in names] if plain.fields is not None else []
     return np.dtype(
-        {"names": names, "formats": [p[0] for p in parts], "offsets": [p[1] for p in parts], "itemsize": size}
+        {"names": names, "formats": [p[0] for p in parts], "offsets": [p[1] for p in parts], "itemsize": size},
+        align=True,
     )
 
 

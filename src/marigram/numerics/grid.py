@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from marigram.numerics.bits import bits_of, float_of
-from marigram.numerics.jit import piece
+from marigram.numerics.jit import part, piece
 
 PER_OCTAVE = 4
 LOWEST, HIGHEST = -2, 9
@@ -37,7 +37,7 @@ def bin_of(z: float) -> int:
     return ((bits >> 52) - 1023 - LOWEST) * PER_OCTAVE + quarter + 1
 
 
-@piece
+@part
 def halve(counts: np.ndarray) -> int:
     """Halve all counts; what one bin loses by rounding the next one inherits.  Returns the new total."""
     carry = 0

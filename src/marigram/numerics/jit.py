@@ -7,6 +7,7 @@ No fast-math flag is set: results must not depend on how a loop happened to be v
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -21,9 +22,24 @@ def kernel(function: F) -> F:
     return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+_CALLABLE = os.environ.get("MARIGRAM_CALLABLE_PIECES", "") == "1"
+"""Tests call the pieces from Python, which costs every piece a wrapper: a third of the first compilation."""
+_INNER = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": not _CALLABLE,
+    "no_cfunc_wrapper": True,
+}
+
+
 def piece(function: F) -> F:
-    """Compile a function that only other kernels call: inlined into them, so never cached by itself."""
-    return cast(F, njit(nogil=True, error_model="numpy")(function))
+    """Compile a small function of the hot path: always inlined into the kernel that calls it."""
+    return cast(F, njit(forceinline=True, **_INNER)(function))
 
 
-__all__ = ["kernel", "piece"]
+def part(function: F) -> F:
+    """Compile a function that is large or seldom called, kept out of line so that the hot path stays short."""
+    return cast(F, njit(**_INNER)(function))
+
+
+__all__ = ["kernel", "part", "piece"]

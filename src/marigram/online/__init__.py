@@ -1,1 +1,34 @@
-"""Estimators that learn one event at a time by clipped SGD: level, scale, context."""
+"""Estimators that learn one event at a time by clipped SGD: level, scale, regression, an ensemble of steps, context.
+
+Public names are fetched when first asked for: a detector needs its own pieces of this room alone.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from marigram.online.ensemble import StepEnsemble
+    from marigram.online.linear import ClippedLinear
+    from marigram.online.mean import ClippedMean
+    from marigram.online.spread import ClippedScale
+    from marigram.online.table import EstimatorTable
+
+_MODULE_OF = {
+    "ClippedLinear": "linear",
+    "ClippedMean": "mean",
+    "ClippedScale": "spread",
+    "EstimatorTable": "table",
+    "StepEnsemble": "ensemble",
+}
+
+__all__ = ["ClippedLinear", "ClippedMean", "ClippedScale", "EstimatorTable", "StepEnsemble"]
+
+
+def __getattr__(name: str) -> object:
+    """Fetch a public name from its module and keep it."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from marigram.numerics.elementary import clip
-from marigram.numerics.jit import piece
+from marigram.numerics.jit import part, piece
 
 AR1_DECAY = 0.0005
 AR2_DECAY = 0.9995
@@ -75,7 +75,7 @@ def ar2_part(c, a, reading):
     return c.ar2_phi[a, 0] * c.ar2_lag[a, 2 if reading == 1 else 0] + c.ar2_phi[a, 1] * c.ar2_lag[a, 1]
 
 
-@piece
+@part
 def take_innovation(c):
     """The anomaly before this event was an innovation after all: its value is the lag."""
     c.ar1_lag = c.ar1_alt
@@ -106,7 +106,7 @@ def ar2_learn(c, a, r, predicted, anomaly, quiet):
     c.ar2_lag[a, 2] = innovation
 
 
-@piece
+@part
 def ar_forget_lags(c):
     """After a change of level the last residuals say nothing of the next."""
     c.ar1_lag = 0.0

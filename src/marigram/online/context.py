@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from marigram.numerics.jit import piece
+from marigram.numerics.jit import part, piece
 from marigram.online.autoregression import ar1_part, ar2_part
-from marigram.online.level import CLIP, SHARE, hedge_loss, level_value
+from marigram.online.level import CLIP, SHARE, hedge_factor, level_value
 from marigram.online.season import season_offset
 
 EXPERTS = 4
@@ -23,7 +23,7 @@ START_UNTIMED = np.array([0.9, 0.1, 0.0, 0.0])
 FIELDS = [("expert_weight", "f4", (EXPERTS,))]
 
 
-@piece
+@part
 def context_start(c):
     """First weights."""
     for a in range(EXPERTS):
@@ -58,19 +58,16 @@ def predict(c, g, slot, reading, experts):
 @piece
 def context_learn(c, slot, x, experts):
     """Reweigh the experts that spoke by their clipped squared errors."""
-    cap = CLIP * c.scale
+    inverse_cap = 1.0 / (CLIP * c.scale)
     count = EXPERTS if slot >= 0 else 2
     w = c.expert_weight
     before = 0.0
     after = 0.0
     for a in range(count):
         before += w[a]
-        w[a] *= hedge_loss(x - experts[a], cap)
+        w[a] *= hedge_factor(x - experts[a], inverse_cap)
         after += w[a]
     keep = (1.0 - SHARE) * before / after
-    total = 0.0
-    for a in range(count):
-        total += START[a]
-    share = SHARE * before / total
+    share = SHARE * before / (1.0 if slot >= 0 else START[0] + START[1])
     for a in range(count):
         w[a] = keep * w[a] + share * START[a]

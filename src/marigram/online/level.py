@@ -15,8 +15,8 @@ import math
 
 import numpy as np
 
-from marigram.numerics.elementary import clip, exp_small
-from marigram.numerics.jit import piece
+from marigram.numerics.elementary import clip, decay, larger, smaller
+from marigram.numerics.jit import part, piece
 
 STEPS = np.array([0.005, 0.03, 0.15])
 """Smallest step of each level; larger ones follow faster drift and carry more noise."""
@@ -34,7 +34,7 @@ LARGEST = 1e15
 FIELDS = [("level", "f8", (3,)), ("level_weight", "f4", (3,)), ("level_n", "f4")]
 
 
-@piece
+@part
 def level_restart(c, value, n):
     """Set every step's level to ``value``, known as well as the mean of ``n`` events would be."""
     for k in range(3):
@@ -52,25 +52,27 @@ def level_value(c):
 
 
 @piece
-def hedge_loss(error, cap):
-    """Hedge's factor exp(-RATE (min(|error|, cap)/cap)^2)."""
-    a = min(abs(error), cap) / cap
-    return exp_small(-RATE * a * a)
+def hedge_factor(error, inverse_cap):
+    """Hedge's factor exp(-RATE min(|error|/cap, 1)^2)."""
+    a = smaller(abs(error) * inverse_cap, 1.0)
+    return decay(RATE * a * a)
 
 
 @piece
 def level_step(c, x, carried, scale):
     """Learn ``x``; ``carried`` is what the previous residual predicts of it (the AR(1) part)."""
     cap = CLIP * scale
+    far = LARGEST * scale
+    inverse_cap = 1.0 / cap
     c.level_n += 1.0
     average = 1.0 / c.level_n
     total = 0.0
     for k in range(3):
-        error = clip(x - c.level[k], LARGEST * scale) - carried
-        w = c.level_weight[k] * hedge_loss(error, cap)
+        error = clip(x - c.level[k], far) - carried
+        w = c.level_weight[k] * hedge_factor(error, inverse_cap)
         c.level_weight[k] = w
         total += w
-        c.level[k] += max(average, STEPS[k]) * clip(error, cap)
+        c.level[k] += larger(average, STEPS[k]) * clip(error, cap)
     keep = (1.0 - SHARE) / total
     for k in range(3):
         c.level_weight[k] = keep * c.level_weight[k] + SHARE * START[k]

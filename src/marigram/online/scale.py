@@ -9,7 +9,7 @@ so that no event, of whatever size, changes the scale by more than the factor ex
 
 from __future__ import annotations
 
-from marigram.numerics.elementary import exp_small
+from marigram.numerics.elementary import exp_small, larger, smaller
 from marigram.numerics.jit import piece
 
 STEP = 0.001
@@ -26,12 +26,12 @@ FIELDS = [("scale", "f8"), ("scale_n", "f4")]
 def scale_step(c, z, level):
     """Learn the standardised residual z (before inflation)."""
     c.scale_n += 1.0
-    a = max(STEP, GAIN / c.scale_n)
-    q = z * z if abs(z) < 1e15 else 1e30
-    c.scale = max(c.scale * exp_small(a * ((q - 1.0) / (q + 1.0))), scale_floor(level))
+    a = larger(STEP, GAIN / c.scale_n)
+    q = smaller(z * z, 1e30)
+    c.scale = larger(c.scale * exp_small(a * ((q - 1.0) / (q + 1.0))), scale_floor(level))
 
 
 @piece
 def scale_floor(level):
     """Smallest scale that a level of this size can carry in double precision."""
-    return max(RELATIVE_FLOOR * abs(level), 1e-300)
+    return larger(RELATIVE_FLOOR * abs(level), 1e-300)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from marigram.numerics.elementary import clip, exp_small
-from marigram.numerics.jit import piece
+from marigram.numerics.elementary import clip, exp_small, larger, smaller
+from marigram.numerics.jit import part, piece
 from marigram.online.scale import scale_floor
 
 SLOTS = 48
 NANOSECONDS_A_SLOT = 1_800_000_000_000
 LEVEL_STEP, SLOT_STEP = 0.002, 0.02
 CLIP = 3.4
+LARGEST_OFFSET = 1e37
+"""In units; keeps the single-precision table finite."""
 
 TABLE_FIELDS = [("slot_offset", "f4", (2 * SLOTS,)), ("slot_count", "u1", (2 * SLOTS,))]
 """Offsets in units of the coordinate's ``season_unit``; counts saturate at 255."""
@@ -32,7 +34,7 @@ def slot_of(time):
     return slot + (SLOTS if (day + 3) % 7 >= 5 else 0)
 
 
-@piece
+@part
 def season_start(c, level, scale):
     """Begin at a first level and scale, which also becomes the unit of the slot table."""
     c.season_level = level
@@ -58,11 +60,12 @@ def season_learn(c, g, slot, residual, scale):
     e = clip(residual, CLIP * own)
     c.season_n += 1.0
     z = residual / own
-    q = z * z if abs(z) < 1e15 else 1e30
-    step = max(0.001, 1.5 / (c.season_n + 16.0))
-    c.season_scale = max(own * exp_small(step * ((q - 1.0) / (q + 1.0))), scale_floor(c.season_level))
-    c.season_level += max(1.0 / c.season_n, LEVEL_STEP) * e
+    q = smaller(z * z, 1e30)
+    step = larger(0.001, 1.5 / (c.season_n + 16.0))
+    c.season_scale = larger(own * exp_small(step * ((q - 1.0) / (q + 1.0))), scale_floor(c.season_level))
+    c.season_level += larger(1.0 / c.season_n, LEVEL_STEP) * e
     count = g.slot_count[slot]
     if count < 255:
         g.slot_count[slot] = count + 1
-    g.slot_offset[slot] += np.float32(max(1.0 / (count + 2.0), SLOT_STEP) * e / c.season_unit)
+    offset = g.slot_offset[slot] + larger(1.0 / (count + 2.0), SLOT_STEP) * e / c.season_unit
+    g.slot_offset[slot] = clip(offset, LARGEST_OFFSET)

@@ -19,7 +19,7 @@ import math
 
 from marigram.numerics.elementary import log
 from marigram.numerics.grid import EDGES
-from marigram.numerics.jit import piece
+from marigram.numerics.jit import part
 from marigram.thresholds.gpd import (
     P,
     Q1,
@@ -29,6 +29,7 @@ from marigram.thresholds.gpd import (
     XI_SD,
     bin_terms,
     fit,
+    last_bin,
     prior_deviance,
     survival,
 )
@@ -45,20 +46,20 @@ ROWS = 3 + SUMS + 1
 """Rows of the work array: bin terms, prefix sums, window prices."""
 
 
-@piece
+@part
 def bin_deviance(n, m):
     """Half the Poisson deviance of a bin with n events where m were expected."""
     m = max(m, 1e-6)
     return (n * log(n / m) if n > 0 else 0.0) - n + m
 
 
-@piece
-def prefix_sums(counts, first, work, rate):
+@part
+def prefix_sums(counts, first, last, end, work, rate):
     """Sums over the bins below k of everything a window's one-step gain needs; ``rate`` is N over mass."""
     for r in range(3, ROWS):
         work[r, first] = 0.0
-    for k in range(first, TOP):
-        n = float(counts[k])
+    for k in range(first, end):
+        n = float(counts[k]) if k < last else 0.0
         p = work[P, k]
         d1, d2 = work[Q1, k] / p, work[Q2, k] / p
         work[3, k + 1] = work[3, k] + n
@@ -75,42 +76,42 @@ def prefix_sums(counts, first, work, rate):
         work[13, k + 1] = work[13, k] + (bin_deviance(n, m) if n < m else BIN_PRICE)
 
 
-@piece
-def left_out(work, row, b1, b2):
+@part
+def left_out(work, row, b1, b2, end):
     """Sum of a prefix row over the bins outside b1..b2-1."""
-    return work[row, TOP] - (work[row, b2] - work[row, b1])
+    return work[row, end] - (work[row, b2] - work[row, b1])
 
 
-@piece
-def one_step_gain(first, b1, b2, xi, log_beta, work):
+@part
+def one_step_gain(first, b1, b2, end, xi, log_beta, work):
     """-D_w - prices after one Newton step from (xi, log_beta), from the prefix sums of that point."""
-    n = left_out(work, 3, b1, b2)
-    mass = max(left_out(work, 6, b1, b2), 1e-9)
+    n = left_out(work, 3, b1, b2, end)
+    mass = max(left_out(work, 6, b1, b2, end), 1e-9)
     u = EDGES[first - 1]
-    r1, r2 = left_out(work, 7, b1, b2) / mass, left_out(work, 8, b1, b2) / mass
+    r1, r2 = left_out(work, 7, b1, b2, end) / mass, left_out(work, 8, b1, b2, end) / mass
     precision = 1.0 / (XI_SD * XI_SD)
-    g1 = left_out(work, 4, b1, b2) - n * r1 - (xi - XI_PRIOR) * precision
-    g2 = left_out(work, 5, b1, b2) - n * r2 - (log_beta - math.log(0.5 * u))
-    i11 = n * (left_out(work, 9, b1, b2) / mass - r1 * r1) + precision
-    i12 = n * (left_out(work, 10, b1, b2) / mass - r1 * r2)
-    i22 = n * (left_out(work, 11, b1, b2) / mass - r2 * r2) + 1.0
+    g1 = left_out(work, 4, b1, b2, end) - n * r1 - (xi - XI_PRIOR) * precision
+    g2 = left_out(work, 5, b1, b2, end) - n * r2 - (log_beta - math.log(0.5 * u))
+    i11 = n * (left_out(work, 9, b1, b2, end) / mass - r1 * r1) + precision
+    i12 = n * (left_out(work, 10, b1, b2, end) / mass - r1 * r2)
+    i22 = n * (left_out(work, 11, b1, b2, end) / mass - r2 * r2) + 1.0
     det = max(i11 * i22 - i12 * i12, 1e-9)
     step_gain = 0.5 * (i22 * g1 * g1 - 2.0 * i12 * g1 * g2 + i11 * g2 * g2) / det
-    deviance = left_out(work, 12, b1, b2) - (n * log(n / mass) if n > 0 else 0.0) + prior_deviance(xi, log_beta, u)
+    deviance = left_out(work, 12, b1, b2, end) - (n * log(n / mass) if n > 0 else 0.0) + prior_deviance(xi, log_beta, u)
     return step_gain - deviance - (work[13, b2] - work[13, b1])
 
 
-@piece
-def deviance_without(counts, first, b1, b2, xi, log_beta, rate, work):
+@part
+def deviance_without(counts, first, last, b1, b2, xi, log_beta, rate, work):
     """D_w, exactly, from the bin terms of the window's own fit."""
     total = prior_deviance(xi, log_beta, EDGES[first - 1])
-    for k in range(first, TOP):
+    for k in range(first, last + 1 if last < TOP else TOP):
         if k < b1 or k >= b2:
-            total += bin_deviance(float(counts[k]), rate * work[P, k])
+            total += bin_deviance(float(counts[k]) if k < last else 0.0, rate * work[P, k])
     return total
 
 
-@piece
+@part
 def window_price(counts, b1, b2, rate, work):
     """What leaving the bins of a window out costs, and how many events more than expected they hold."""
     price = 0.0
@@ -123,28 +124,25 @@ def window_price(counts, b1, b2, rate, work):
     return price, surplus
 
 
-@piece
+@part
 def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, exceedances, z_reference, work):
     """Average the windows.  Returns full fit (xi, log beta, expected count), average (the same), variance of log S.
 
     ``xi, log_beta`` start the windows' fits (the last average), ``full_*`` the full one.  ``z_reference`` < 0 asks for
     the variance between windows at the full fit's own 1/100 exceedance quantile.
     """
-    full_xi, full_log_beta, mass, count = fit(counts, first, 0, 0, full_xi, full_log_beta, steps + 1, work)
+    last = last_bin(counts, first)
+    end = last + 1 if last < TOP else TOP
+    full_xi, full_log_beta, mass, count = fit(counts, first, last, 0, 0, full_xi, full_log_beta, steps + 1, work)
     full_count = count / max(mass, 1e-9)
-    full_deviance = deviance_without(counts, first, 0, 0, full_xi, full_log_beta, full_count, work)
+    full_deviance = deviance_without(counts, first, last, 0, 0, full_xi, full_log_beta, full_count, work)
     y = z_reference - EDGES[first - 1]
     full_beta = math.exp(full_log_beta)
     reference = math.log(full_count * survival(y, full_xi, full_beta) + 1e-9)
 
-    last = first
-    for k in range(TOP - 1, first - 1, -1):
-        if counts[k] > 0:
-            last = k + 1
-            break
     begin = first
     seen = 0.0
-    while begin < TOP and (seen < 0.5 * exceedances or begin < first + 2):
+    while begin < last and (seen < 0.5 * exceedances or begin < first + 2):
         seen += counts[begin]
         begin += 1
 
@@ -157,22 +155,22 @@ def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, excee
             x0, l0 = full_xi, full_log_beta
         else:
             x0, l0 = xi, log_beta
-            bin_terms(first, x0, l0, work)
+            bin_terms(first, last, x0, l0, work)
         in_all = 0.0
         mass = 0.0
-        for k in range(first, TOP):
-            in_all += counts[k]
+        for k in range(first, end):
+            in_all += counts[k] if k < last else 0
             mass += work[P, k]
-        prefix_sums(counts, first, work, in_all / mass)
+        prefix_sums(counts, first, last, end, work, in_all / mass)
         for b1 in range(begin, last):
             if counts[b1] == 0:
                 continue
             for i in range(len(WIDTHS)):
-                b2 = b1 + WIDTHS[i] if WIDTHS[i] > 0 else TOP
+                b2 = b1 + WIDTHS[i] if WIDTHS[i] > 0 else end
                 if WIDTHS[i] > 0 and (b2 >= last or counts[b2 - 1] == 0):
                     continue
                 # bins beyond the last event are never charged for
-                gain = one_step_gain(first, b1, min(b2, TOP), x0, l0, work)
+                gain = one_step_gain(first, b1, b2, end, x0, l0, work)
                 if b2 > last:
                     gain += work[13, b2] - work[13, last]
                 gains[i, b1] = max(gains[i, b1], gain + full_deviance - PRICE)
@@ -185,15 +183,15 @@ def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, excee
         for i in range(len(WIDTHS)):
             if gains[i, b1] < -WORTH_FITTING:
                 continue
-            b2 = b1 + WIDTHS[i] if WIDTHS[i] > 0 else TOP
-            x, l, mass, count = fit(counts, first, b1, b2, xi, log_beta, steps, work)
+            b2 = b1 + WIDTHS[i] if WIDTHS[i] > 0 else end
+            x, l, mass, count = fit(counts, first, last, b1, b2, xi, log_beta, steps, work)
             rate = count / max(mass, 1e-9)
             price, surplus = window_price(counts, b1, min(b2, last), rate, work)
-            for k in range(min(b2, last), b2):
-                surplus -= rate * work[P, k]
+            if b2 > last:
+                surplus -= rate * work[P, last]
             if surplus <= 0.0:
                 continue
-            gain = full_deviance - deviance_without(counts, first, b1, b2, x, l, rate, work) - price - PRICE
+            gain = full_deviance - deviance_without(counts, first, last, b1, b2, x, l, rate, work) - price - PRICE
             if gain > best:
                 shrink = math.exp(best - gain)
                 weight *= shrink

@@ -12,17 +12,17 @@ import math
 
 from marigram.numerics.elementary import log
 from marigram.numerics.grid import BINS, EDGES
-from marigram.numerics.jit import piece
+from marigram.numerics.jit import part, piece
 
 XI_PRIOR, XI_SD = 0.2, 0.15
 XI_LOW, XI_HIGH = -0.25, 1.2
 TOP = BINS - 1
-"""Bins first..TOP-1 are fitted; the open bin above the grid never enters a fit."""
+"""Bins below this one are fitted; the open bin above the grid never enters a fit."""
 P, Q1, Q2 = 0, 1, 2
 """Rows of the work array: bin probabilities and their derivatives in xi and log beta."""
 
 
-@piece
+@part
 def survival(y, xi, beta):
     """P(exceedance > y)."""
     if abs(xi) < 1e-4:
@@ -33,7 +33,7 @@ def survival(y, xi, beta):
     return math.exp(-math.log(t) / xi)
 
 
-@piece
+@part
 def quantile(log_survival, xi, beta):
     """The exceedance y with log S(y) = log_survival."""
     if abs(xi) < 1e-4:
@@ -52,14 +52,26 @@ def log_survival(y, xi, beta):
     return -log(t) / xi
 
 
-@piece
-def bin_terms(first, xi, log_beta, work):
-    """Fill rows P, Q1, Q2 of ``work`` for the bins first..TOP-1 above the threshold EDGES[first-1]."""
+@part
+def last_bin(counts, first):
+    """The end of a fit's bins: behind the last that holds something follows one bin, empty, to the end of the grid."""
+    for k in range(TOP - 1, first - 1, -1):
+        if counts[k] > 0:
+            return k + 1
+    return first
+
+
+@part
+def bin_terms(first, last, xi, log_beta, work):
+    """Fill rows P, Q1, Q2 of ``work`` for the bins first..last-1 above EDGES[first-1], and for the rest as bin ``last``.
+
+    Empty bins next to each other have together the likelihood of one, so nothing is lost by joining them.
+    """
     u = EDGES[first - 1]
     inverse = math.exp(-log_beta)
     a0, a1, a2 = 1.0, 0.0, 0.0
-    for k in range(first, TOP):
-        v = (EDGES[k] - u) * inverse
+    for k in range(first, last + 1 if last < TOP else TOP):
+        v = (EDGES[k if k < last else TOP - 1] - u) * inverse
         c0 = c1 = c2 = 0.0
         if abs(xi) < 1e-3:
             c0 = math.exp(-v + 0.5 * xi * v * v)
@@ -78,7 +90,7 @@ def bin_terms(first, xi, log_beta, work):
         a0, a1, a2 = c0, c1, c2
 
 
-@piece
+@part
 def prior_deviance(xi, log_beta, u):
     """Minus the log prior density, up to a constant."""
     a = (xi - XI_PRIOR) / XI_SD
@@ -86,38 +98,41 @@ def prior_deviance(xi, log_beta, u):
     return 0.5 * (a * a + b * b)
 
 
-@piece
-def fit(counts, first, b1, b2, xi, log_beta, steps, work):
+@part
+def fit(counts, first, last, b1, b2, xi, log_beta, steps, work):
     """Fisher scoring with bins b1..b2-1 left out.  Returns xi, log beta, included mass, included count.
 
     Leaves the bin terms of the returned parameters in ``work``.
     """
     u = EDGES[first - 1]
     log_prior = math.log(0.5 * u)
+    end = last + 1 if last < TOP else TOP
     mass = 0.0
     count = 0.0
     for step in range(steps + 1):
-        bin_terms(first, xi, log_beta, work)
+        bin_terms(first, last, xi, log_beta, work)
         mass = s1 = s2 = count = 0.0
-        for k in range(first, TOP):
+        for k in range(first, end):
             if k < b1 or k >= b2:
                 mass += work[P, k]
                 s1 += work[Q1, k]
                 s2 += work[Q2, k]
-                count += counts[k]
+                if k < last:
+                    count += counts[k]
         if step == steps:
             break
         r1, r2 = s1 / mass, s2 / mass
         g1 = -(xi - XI_PRIOR) / (XI_SD * XI_SD)
         g2 = -(log_beta - log_prior)
         i11, i12, i22 = 1.0 / (XI_SD * XI_SD), 0.0, 1.0
-        for k in range(first, TOP):
+        for k in range(first, end):
             if (k < b1 or k >= b2) and work[P, k] > 1e-9:
                 d1 = work[Q1, k] / work[P, k] - r1
                 d2 = work[Q2, k] / work[P, k] - r2
                 w = count * work[P, k] / mass
-                g1 += counts[k] * d1
-                g2 += counts[k] * d2
+                if k < last:
+                    g1 += counts[k] * d1
+                    g2 += counts[k] * d2
                 i11 += w * d1 * d1
                 i12 += w * d1 * d2
                 i22 += w * d2 * d2
@@ -131,12 +146,12 @@ def fit(counts, first, b1, b2, xi, log_beta, steps, work):
     return xi, log_beta, mass, count
 
 
-@piece
-def log_survival_variance(first, z, xi, log_beta, count, work):
+@part
+def log_survival_variance(first, last, z, xi, log_beta, count, work):
     """Variance of log S(z - u) from the Fisher information of a fit to ``count`` exceedances, prior included."""
-    bin_terms(first, xi, log_beta, work)
+    bin_terms(first, last, xi, log_beta, work)
     i11, i12, i22 = 1.0 / (XI_SD * XI_SD), 0.0, 1.0
-    for k in range(first, TOP):
+    for k in range(first, last + 1 if last < TOP else TOP):
         p = work[P, k]
         if p < 1e-9:
             break

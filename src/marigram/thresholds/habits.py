@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 
-from marigram.numerics.elementary import log
-from marigram.numerics.jit import piece
+from marigram.numerics.elementary import larger, log, smaller
+from marigram.numerics.jit import part, piece
 
 PER_LN = 1.0 / math.log(10.0)
 RECORD_FIELDS = [("highest", "f8"), ("lowest", "f8")]
@@ -21,10 +21,10 @@ RECORD_FIELDS = [("highest", "f8"), ("lowest", "f8")]
 @piece
 def surprise(p):
     """-2 log10 p."""
-    return -2.0 * PER_LN * log(max(p, 1e-300))
+    return -2.0 * PER_LN * log(larger(p, 1e-300))
 
 
-@piece
+@part
 def record_probability(c, x, n):
     """pC = min(1, 2 n^-(1 + 2q)), q the distance beyond the record in units of the range; 1 inside it."""
     if n < 2.0 or (c.lowest <= x <= c.highest):
@@ -49,4 +49,4 @@ def record_learn(c, x, n):
 @piece
 def severity(p2, record):
     """-log10(p2 pC), at most 300."""
-    return min(-PER_LN * log(max(p2 * record, 1e-300)), 300.0)
+    return smaller(-PER_LN * log(larger(p2 * record, 1e-300)), 300.0)

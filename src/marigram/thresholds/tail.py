@@ -5,7 +5,7 @@ Below the threshold u (the bin edge with at least 11 % of the events above it) t
     p(z) = zeta exp(y + c (y/ya)^2 / 2),   y = log S(z - u),   ya = log(alpha / zeta),
 
 the quadratic term being the predictive correction for the fit's own variance at alpha.  A tail is refitted when its
-count has grown by a quarter, later by an eighth of the memory, which is halved when full.
+count has grown by a half, from 500 events on by a quarter, later by an eighth of the memory, which is halved when full.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import math
 
 import numpy as np
 
+from marigram.numerics.elementary import larger, log, smaller
 from marigram.numerics.grid import BINS, EDGES, bin_of, halve
-from marigram.numerics.jit import piece
+from marigram.numerics.jit import part, piece
 from marigram.thresholds.contamination import ROWS, WIDTHS, robust_fit
-from marigram.thresholds.gpd import TOP, XI_PRIOR, fit, log_survival, log_survival_variance, quantile
+from marigram.thresholds.gpd import TOP, XI_PRIOR, fit, last_bin, log_survival, log_survival_variance, quantile
 
 EXCEEDANCES = 0.11
 """Share of events above the threshold of the Pareto part."""
@@ -30,6 +31,7 @@ ABOVE = 64
 MEMORY = 32768.0
 """Counts are halved when this many (times the dimension) are held."""
 FIRST_FIT = 40.0
+WIDTHS_INVERSE = np.concatenate([[0.0], 1.0 / np.diff(EDGES)])
 CORRECTION = 0.3
 """Share of the variance of log S that widens the tail."""
 SMALLEST = 1e-300
@@ -70,22 +72,42 @@ def tail_add(tail, code, memory):
 def body(tail, z):
     """Share of the events below the threshold that lie above z, 0 <= z < u."""
     if z < EDGES[0]:
-        return 1.0 - tail.counts[0] * (z / EDGES[0]) / max(tail.below, 1.0)
+        return 1.0 - tail.counts[0] * (z / EDGES[0]) / larger(tail.below, 1.0)
     k = bin_of(z)
-    c = tail.counts[k] * (EDGES[k] - z) / (EDGES[k] - EDGES[k - 1])
+    above = 0
     for j in range(k + 1, tail.first):
-        c += tail.counts[j]
-    return min(c / max(tail.below, 1.0), 1.0)
+        above += tail.counts[j]
+    c = above + tail.counts[k] * (EDGES[k] - z) * WIDTHS_INVERSE[k]
+    return smaller(c / larger(tail.below, 1.0), 1.0)
+
+
+@piece
+def probabilities(tail, z, log_alpha):
+    """p(z) of the robust fit and of the full one, which believes every event; both in [SMALLEST, 1].
+
+    A fixed exponential law stands in before the first fit.
+    """
+    if tail.first == 0:
+        p = max(math.exp(-0.69 * z), SMALLEST)
+        return p, p
+    u = EDGES[tail.first - 1]
+    if z < u:
+        share = body(tail, z)
+        return smaller(tail.zeta + (1.0 - tail.zeta) * share, 1.0), smaller(
+            tail.full_zeta + (1.0 - tail.full_zeta) * share, 1.0
+        )
+    robust = pareto_probability(z - u, tail.xi, tail.beta, tail.zeta, tail.spread, log_alpha)
+    return robust, pareto_probability(z - u, tail.full_xi, tail.full_beta, tail.full_zeta, 0.0, 0.0)
 
 
 @piece
 def probability(tail, z, log_alpha):
-    """p(z) of the robust fit, in [SMALLEST, 1]; a fixed exponential law before the first fit."""
+    """p(z) of the robust fit."""
     if tail.first == 0:
         return max(math.exp(-0.69 * z), SMALLEST)
     u = EDGES[tail.first - 1]
     if z < u:
-        return min(tail.zeta + (1.0 - tail.zeta) * body(tail, z), 1.0)
+        return smaller(tail.zeta + (1.0 - tail.zeta) * body(tail, z), 1.0)
     return pareto_probability(z - u, tail.xi, tail.beta, tail.zeta, tail.spread, log_alpha)
 
 
@@ -93,10 +115,12 @@ def probability(tail, z, log_alpha):
 def pareto_probability(excess, xi, beta, zeta, spread, log_alpha):
     """zeta S(excess) with the predictive correction."""
     y = log_survival(excess, xi, beta)
-    scale = log_alpha - math.log(zeta)
-    bend = min(y / scale, 2.0) if scale < 0.0 and spread > 0.0 else 0.0
-    y += 0.5 * spread * bend * bend
-    return max(zeta * math.exp(max(y, -700.0)), SMALLEST)
+    if spread > 0.0:
+        scale = log_alpha - log(zeta)
+        if scale < 0.0:
+            bend = smaller(y / scale, 2.0)
+            y += 0.5 * spread * bend * bend
+    return larger(zeta * math.exp(larger(y, -700.0)), SMALLEST)
 
 
 @piece
@@ -110,7 +134,7 @@ def plain_probability(tail, z):
     return pareto_probability(z - u, tail.full_xi, tail.full_beta, tail.full_zeta, 0.0, 0.0)
 
 
-@piece
+@part
 def alpha_quantile(tail, alpha):
     """z with p(z) = alpha."""
     if tail.first == 0:
@@ -130,7 +154,7 @@ def alpha_quantile(tail, alpha):
     return EDGES[0] * max(1.0 - (wanted - c) / max(tail.counts[0], 1), 0.0)
 
 
-@piece
+@part
 def threshold_bin(counts, total, share):
     """First bin of the Pareto part, and the number of events in it and above (open bin excluded)."""
     c = 0.0
@@ -141,7 +165,7 @@ def threshold_bin(counts, total, share):
     return 2, c + counts[1]
 
 
-@piece
+@part
 def refit(tail, alpha, memory, robust, work):
     """Fit the tail anew and set when the next fit is due."""
     total = 0.0
@@ -150,42 +174,56 @@ def refit(tail, alpha, memory, robust, work):
     first, exceedances = threshold_bin(tail.counts, total, EXCEEDANCES)
     if abs(tail.balance) > SKEWED * math.sqrt(exceedances):
         first, exceedances = threshold_bin(tail.counts, total, SKEWED_EXCEEDANCES)
+    if total < 0.5 * FIRST_FIT:
+        tail.due = tail.total * 1.5
+        return
     u = EDGES[first - 1]
-    if tail.first == first:
-        xi, log_beta, full_xi, full_log_beta, steps = tail.xi, tail.log_beta, tail.full_xi, tail.full_log_beta, 3
+    if tail.first > 0:
+        move = u - EDGES[tail.first - 1]
+        xi, log_beta = tail.xi, carried_log_beta(tail.xi, tail.beta, move, u)
+        full_xi, full_log_beta = tail.full_xi, carried_log_beta(tail.full_xi, tail.full_beta, move, u)
     else:
-        full_xi = XI_PRIOR
-        full_log_beta = math.log(0.5 * u)
-        xi, log_beta, steps = full_xi, full_log_beta, 8
+        xi, log_beta = XI_PRIOR, math.log(0.5 * u)
+        full_xi, full_log_beta = xi, log_beta
+    steps = 3 if tail.first == first else 4
     below = 0.0
     for k in range(first):
         below += tail.counts[k]
     between = 0.0
-    if robust:
+    if robust > 0.0:
         z_reference = reference_quantile(tail.counts, first, full_xi, full_log_beta, exceedances / total, alpha)
         f_xi, f_lb, f_n, xi, log_beta, n, between = robust_fit(
             tail.counts, first, xi, log_beta, full_xi, full_log_beta, steps, exceedances, z_reference, work
         )
     else:
-        f_xi, f_lb, mass, f_n = fit(tail.counts, first, 0, 0, full_xi, full_log_beta, steps + 1, work)
+        f_xi, f_lb, mass, f_n = fit(tail.counts, first, last_bin(tail.counts, first), 0, 0, full_xi, full_log_beta, steps + 1, work)
         f_n /= max(mass, 1e-9)
         xi, log_beta, n = f_xi, f_lb, f_n
+    n = larger(n, 0.5)
+    f_n = larger(f_n, 0.5)
     tail.first = first
     tail.below = below
     tail.xi, tail.log_beta, tail.beta, tail.zeta = xi, log_beta, math.exp(log_beta), n / (n + below)
     tail.full_xi, tail.full_log_beta, tail.full_beta, tail.full_zeta = f_xi, f_lb, math.exp(f_lb), f_n / (f_n + below)
     tail.spread = 0.0
-    if robust and alpha < tail.zeta:
+    if robust > 0.0 and alpha < tail.zeta:
         tail.z_alpha = alpha_quantile(tail, alpha)
-        variance = log_survival_variance(first, tail.z_alpha, xi, log_beta, exceedances, work)
+        variance = log_survival_variance(first, last_bin(tail.counts, first), tail.z_alpha, xi, log_beta, exceedances, work)
         ceiling = min(1.0, -0.5 * math.log(alpha / tail.zeta))
         tail.spread = min(CORRECTION * (variance + min(between, 1.0)), ceiling)
     tail.z_alpha = alpha_quantile(tail, alpha)
-    young = tail.total < 0.5 * memory
-    tail.due = tail.total * 1.25 if young else tail.total + memory / 8.0
+    growth = 1.5 if tail.total < 500.0 else 1.25
+    tail.due = tail.total * growth if tail.total < 0.5 * memory else tail.total + memory / 8.0
 
 
-@piece
+@part
+def carried_log_beta(xi, beta, move, u):
+    """log beta of the same tail seen from a threshold moved by ``move``: beta + xi move."""
+    carried = beta + xi * move
+    return math.log(carried) if carried > 0.05 * u else math.log(0.5 * u)
+
+
+@part
 def reference_quantile(counts, first, xi, log_beta, zeta, alpha):
     """Where the spread between windows is judged: the alpha quantile of the last full fit."""
     if alpha >= zeta:

@@ -1,0 +1,267 @@
+"""The level of a stream without choosing a step: clipped SGD at twelve steps, mixed by fixed-share Hedge.
+
+The best step depends on how fast the level drifts, which nobody knows.  Twelve levels run side by side,
+
+    theta_k <- theta_k + eta_k clip(x - theta_k, level),      eta_k = max(2^-k, 1/(t + 1)),   k = 1 … 12,
+
+and what the ensemble says is their weighted mean.  The weights follow their losses before each event is learned
+(Herbster and Warmuth, 1998), the loss being Huber's with the clip level as its knee, so that no event decides alone:
+
+    w_k <- (1 - share) w_k exp(-RATE loss_k)/Z + share/K,
+    loss_k = 1/2 u^2 for u = |x - theta_k|/level <= 1, else u - 1/2.
+
+So the error is that of the best step of each regime, in hindsight, up to terms of order log K.  All levels share one
+running clip level, the quantile of the distances from what the ensemble says.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+import numpy as np
+
+from marigram.errors import ParameterError
+from marigram.numerics.bits import prefetch
+from marigram.numerics.elementary import clip, exp_small
+from marigram.numerics.jit import kernel, piece
+from marigram.online import clips
+from marigram.online.beginning import FIRST, begin, distance
+from marigram.online.clips import Clips, clip_learn, clip_level
+from marigram.online.estimator import ValueEstimator
+from marigram.online.mean import ClippedMean
+from marigram.online.records import AHEAD, REJECTED, VALUE, WORD, Array, Field, Floats, Method, N, T, usable
+
+K = 12
+STEPS = 2.0 ** -np.arange(1, K + 1)
+RATE = 2.0
+"""Hedge's learning rate.  Twice the rate at which the loss stays exp-concave up to the knee: at 1/2, weights of
+neighbouring steps differ too slowly to matter; beyond 4, they follow the noise."""
+SHARE = 0.001
+"""Share of weight spread evenly at each event, which keeps every step recoverable."""
+FAR = 1e100
+"""Distances are cut here, in units of the level, so that a difference of losses is a number."""
+
+SETTINGS = np.dtype([*clips.FIELDS, ("first", "f8")])
+
+
+class EnsembleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user may choose about :class:`marigram.StepEnsemble`, checked and frozen."""
+
+    base: Literal["ClippedMean"] = "ClippedMean"
+    clip: Clips = Clips()
+
+    def __post_init__(self) -> None:
+        if self.clip.level is None:
+            raise ParameterError(
+                "clip must be 'quantile' or a number: it is also the unit of the ensemble's losses"
+            )
+
+    def settings(self) -> Array:
+        """The compiled form."""
+        row = np.zeros(1, SETTINGS)
+        for name, value in (self.clip.settings() | {"first": FIRST}).items():
+            row[name] = value
+        return row
+
+    def fields(self, d: int) -> list[Field]:
+        """Weights, and the levels, which hold the first values until there are enough."""
+        return [("weight", (K,)), ("theta", (K, d))]
+
+    def fresh(self, record: Array) -> None:
+        """Nothing is known."""
+
+    def restart(self, records: Array, value: Floats | None, n: int) -> None:
+        """All levels at ``value`` with equal weights, or begin anew."""
+        if value is not None:
+            records["value"] = value
+            records["theta"] = value[:, None, :]
+            records["weight"] = 1.0 / K
+        records["t"] = 0 if value is None else max(n, FIRST)
+
+
+@piece
+def huber(u):
+    """1/2 u^2 for 0 <= u <= 1, else u - 1/2."""
+    c = min(u, 1.0)
+    return c * (u - 0.5 * c)
+
+
+@piece
+def step(p, s, x, far):
+    """Learn the vector x into the record s; ``far`` is scratch, (K,)."""
+    d = x.shape[0]
+    weight = s[VALUE + d : VALUE + d + K]
+    theta = s[VALUE + d + K : VALUE + d + K + K * d]
+    if s[T] < p.first:
+        begin(p, s, x, VALUE + d + K, far)
+        if s[T] == p.first:
+            spread(s, weight, theta, d)
+        return
+    value = s[VALUE : VALUE + d]
+    norm = distance(x, value)
+    level = clip_level(p, s)
+    if level > 0.0:
+        measure(theta, x, far)
+        reweigh(weight, far, norm, level)
+        for k in range(far.shape[0]):
+            far[k] = max(STEPS[k], 1.0 / (s[T] + 1.0)) * (level / max(far[k], level))
+        follow(theta, x, far)
+        mix(value, weight, theta, far)
+    clip_learn(p, s, norm)
+    s[N] += 1.0
+    s[T] += 1.0
+
+
+@piece
+def spread(s, weight, theta, d):
+    """All levels at the estimate, with equal weights."""
+    for k in range(weight.shape[0]):
+        weight[k] = 1.0 / K
+        for j in range(d):
+            theta[k * d + j] = s[VALUE + j]
+
+
+@piece
+def measure(theta, x, far):
+    """far[k] = |x - theta_k|."""
+    d = x.shape[0]
+    if d == 1:
+        for k in range(far.shape[0]):
+            far[k] = abs(x[0] - theta[k])
+    else:
+        for k in range(far.shape[0]):
+            far[k] = distance(x, theta[k * d : (k + 1) * d])
+
+
+@piece
+def reweigh(weight, far, norm, level):
+    """Share, then weigh the levels by their losses, taken relative to the loss of their mean; not normalised."""
+    inverse = 1.0 / level
+    reference = huber(min(norm * inverse, FAR))
+    for k in range(weight.shape[0]):
+        loss = huber(min(far[k] * inverse, FAR)) - reference
+        weight[k] = ((1.0 - SHARE) * weight[k] + SHARE / K) * exp_small(clip(-RATE * loss, 1.0))
+
+
+@piece
+def follow(theta, x, step):
+    """Move each level towards x by its step."""
+    d = x.shape[0]
+    if d == 1:
+        for k in range(step.shape[0]):
+            theta[k] += step[k] * (x[0] - theta[k])
+    else:
+        for k in range(step.shape[0]):
+            own = theta[k * d : (k + 1) * d]
+            for j in range(d):
+                own[j] += step[k] * (x[j] - own[j])
+
+
+@piece
+def mix(value, weight, theta, work):
+    """Normalise the weights; form the mean by differences from one level, so that a large offset costs no precision."""
+    d = value.shape[0]
+    whole = 1.0 / total(weight)
+    for k in range(weight.shape[0]):
+        weight[k] *= whole
+    if d == 1:
+        for k in range(weight.shape[0]):
+            work[k] = weight[k] * (theta[k] - theta[0])
+        value[0] = theta[0] + total(work)
+        return
+    for j in range(d):
+        value[j] = 0.0
+    for k in range(weight.shape[0]):
+        own = theta[k * d : (k + 1) * d]
+        for j in range(d):
+            value[j] += weight[k] * (own[j] - theta[j])
+    for j in range(d):
+        value[j] += theta[j]
+
+
+@piece
+def total(w):
+    """Sum of K numbers, in four parts that run side by side."""
+    a = b = c = e = 0.0
+    for k in range(0, K, 4):
+        a += w[k]
+        b += w[k + 1]
+        c += w[k + 2]
+        e += w[k + 3]
+    return (a + b) + (c + e)
+
+
+@kernel
+def run(settings, words, slots, X, y, out):  # noqa: ARG001  (all loops are called alike)
+    """Learn the rows of X, each into the record of its slot; estimates before each into ``out`` where it has rows."""
+    p = settings[0]
+    n, d = X.shape
+    line = WORD * words.shape[1]
+    work = np.empty(K)
+    for i in range(n):
+        if i + AHEAD < n:
+            for part in range(0, min(line, 256), 64):
+                prefetch(words, slots[i + AHEAD] * line + part)
+        s = words[slots[i]]
+        x = X[i]
+        if out.shape[0] > 0:
+            for j in range(d):
+                out[i, j] = s[VALUE + j]
+        if usable(x):
+            step(p, s, x, work)
+        else:
+            s[REJECTED] += 1.0
+
+
+class StepEnsemble(ValueEstimator):
+    """The level of a stream without choosing a step: twelve steps at once, weighed by how well each predicts.
+
+    Parameters
+    ----------
+    base
+        What is run at several steps: :class:`marigram.ClippedMean`.
+    clip
+        Limit of one event's pull, and the unit of the losses: ``"quantile"``, the running ``tau``-quantile of the
+        distances, or a number in the unit of the data.
+    tau
+        Share of the events that are not clipped, in [0.5, 0.999].
+
+    Raises
+    ------
+    ParameterError
+        A parameter outside its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> level = np.repeat([0.0, 8.0], 2000)
+    >>> ensemble = StepEnsemble(ClippedMean, clip="quantile").update_many(level + rng.normal(size=4000))
+    >>> round(ensemble.value)
+    8
+    >>> ensemble.weights.round(2).tolist()[:2]  # the fastest steps are not trusted in a still stretch
+    [0.0, 0.0]
+    """
+
+    METHOD: ClassVar[Method] = Method("StepEnsemble", EnsembleParameters, run)
+    parameters: EnsembleParameters
+
+    def __init__(
+        self,
+        base: type[ClippedMean] = ClippedMean,
+        clip: float | Literal["quantile"] = "quantile",
+        *,
+        tau: float = 0.95,
+    ) -> None:
+        if base is not ClippedMean:
+            raise ParameterError(f"base must be ClippedMean, got {base!r}")
+        super().__init__(EnsembleParameters("ClippedMean", Clips(clip, tau)))
+
+    @property
+    def weights(self) -> Floats:
+        """Weights of the steps 1/2, 1/4, … 1/4096, (12,), summing to 1; all 0 until five events have come."""
+        return np.zeros(K) if self._records is None else self._records.array["weight"][0].copy()
+
+
+__all__ = ["EnsembleParameters", "StepEnsemble", "run", "step"]
