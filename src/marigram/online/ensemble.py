@@ -27,7 +27,7 @@ from marigram.numerics.elementary import clip, exp_small
 from marigram.numerics.jit import kernel, piece
 from marigram.online import clips
 from marigram.online.beginning import FIRST, begin, distance
-from marigram.online.clips import Clips, clip_learn, clip_level
+from marigram.online.clips import Clips, clip_factor, clip_learn, clip_level
 from marigram.online.estimator import ValueEstimator
 from marigram.online.mean import ClippedMean
 from marigram.online.records import AHEAD, REJECTED, VALUE, WORD, Array, Field, Floats, Method, N, T, usable
@@ -104,9 +104,7 @@ def step(p, s, x, far):
     if level > 0.0:
         measure(theta, x, far)
         reweigh(weight, far, norm, level)
-        for k in range(far.shape[0]):
-            far[k] = max(STEPS[k], 1.0 / (s[T] + 1.0)) * (level / max(far[k], level))
-        follow(theta, x, far)
+        follow(theta, x, level, 1.0 / (s[T] + 1.0), far)
         mix(value, weight, theta, far)
     clip_learn(p, s, norm)
     s[N] += 1.0
@@ -145,17 +143,18 @@ def reweigh(weight, far, norm, level):
 
 
 @piece
-def follow(theta, x, step):
-    """Move each level towards x by its step."""
+def follow(theta, x, level, average, far):
+    """Move each level towards x by its step, or by 1/(t + 1) while that is larger."""
     d = x.shape[0]
     if d == 1:
-        for k in range(step.shape[0]):
-            theta[k] += step[k] * (x[0] - theta[k])
+        for k in range(far.shape[0]):
+            theta[k] += max(STEPS[k], average) * clip(x[0] - theta[k], level)
     else:
-        for k in range(step.shape[0]):
+        for k in range(far.shape[0]):
             own = theta[k * d : (k + 1) * d]
+            factor = max(STEPS[k], average) * clip_factor(level, far[k])
             for j in range(d):
-                own[j] += step[k] * (x[j] - own[j])
+                own[j] += factor * (x[j] - own[j])
 
 
 @piece
