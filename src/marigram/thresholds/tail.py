@@ -191,7 +191,9 @@ def refit(tail, alpha, memory, robust, work):
         below += tail.counts[k]
     between = 0.0
     if robust > 0.0:
-        z_reference = reference_quantile(tail.counts, first, full_xi, full_log_beta, exceedances / total, alpha)
+        z_reference = tail.z_alpha
+        if z_reference <= u:
+            z_reference = reference_quantile(first, full_xi, full_log_beta, exceedances / total, alpha)
         f_xi, f_lb, f_n, xi, log_beta, n, between = robust_fit(
             tail.counts, first, xi, log_beta, full_xi, full_log_beta, steps, exceedances, z_reference, work
         )
@@ -224,8 +226,8 @@ def carried_log_beta(xi, beta, move, u):
 
 
 @part
-def reference_quantile(counts, first, xi, log_beta, zeta, alpha):
-    """Where the spread between windows is judged: the alpha quantile of the last full fit."""
+def reference_quantile(first, xi, log_beta, zeta, alpha):
+    """Where a first fit judges the spread between its windows: the alpha quantile of the full fit."""
     if alpha >= zeta:
         return EDGES[first - 1]
     return EDGES[first - 1] + quantile(math.log(alpha / zeta), xi, math.exp(log_beta))
