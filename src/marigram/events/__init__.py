@@ -9,7 +9,22 @@ from .batch import Batch, Offset, Reject
 from .infer import infer
 from .keys import KeyNames
 from .schema import Schema
+from .sinks import RejectSink, Sink, open_rejects, open_sink
 from .source import Source, open_source
 from .times import parse_time
 
-__all__ = ["Batch", "KeyNames", "Offset", "Reject", "Schema", "Source", "infer", "open_source", "parse_time"]
+__all__ = [
+    "Batch",
+    "KeyNames",
+    "Offset",
+    "Reject",
+    "RejectSink",
+    "Schema",
+    "Sink",
+    "Source",
+    "infer",
+    "open_rejects",
+    "open_sink",
+    "open_source",
+    "parse_time",
+]

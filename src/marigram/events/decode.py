@@ -187,7 +187,7 @@ class LineDecoder:
         return rows, rejects
 
     def _times(self, marks: NDArray[np.int64], kept: NDArray[np.int64], good: list[Row]) -> NDArray[np.int64]:
-        times = np.ascontiguousarray(marks[:, WHEN])
+        times = marks[:, WHEN].copy()
         if not self._zone.is_utc:
             local = np.flatnonzero(marks[:, STATE] == WALL_CLOCK)
             times[local] = self._zone.to_utc_many(times[local])
@@ -203,7 +203,7 @@ class LineDecoder:
         kept: NDArray[np.int64],
         good: list[Row],
     ) -> NDArray[np.int64]:
-        spans = marks[:, SPANS + 2 :].reshape(len(marks), -1, 2)
+        spans = marks[:, SPANS + 2 :].reshape(len(marks), len(self._schema.key or ()), 2)
         spans[odd] = -1
         codes = self.names.codes_of_parts(block.text, spans)
         if good:

@@ -212,8 +212,8 @@ class _Inference:
         return ()
 
     def _may_be_key(self, fact: Facts) -> bool:
-        """Whether a column could name an entity: texts or whole numbers that are always there and repeat."""
-        if fact.present < self._rows or not (fact.textual or fact.whole) or fact.iso:
+        """Whether a column could name an entity: texts or whole numbers that are nearly always there and repeat."""
+        if 5 * fact.present < 4 * self._rows or not (fact.textual or fact.whole) or fact.iso:
             return False
         named = fact.low in (*_ENTITY_NAMES, *_SERIES_NAMES) or bool(fact.words & _ENTITY_WORDS)
         if named and (self._rows < 20 or fact.distinct < self._rows):

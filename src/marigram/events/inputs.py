@@ -133,9 +133,9 @@ def open_input(path: str, told: Format | None) -> Input:
         When it cannot be read at all.
     """
     name = STANDARD_INPUT if path == "-" else path
-    plain = _opened(path)
+    stream = _opened(path)
     try:
-        stream, packed = unpacked(plain)
+        stream, packed = unpacked(stream)
         first, stream = looked_at(stream)
         kind = told or format_of(first, name)
         if kind in ("jsonl", "csv"):
@@ -144,7 +144,11 @@ def open_input(path: str, told: Format | None) -> Input:
         stream.close()
         return TableInput(name, kind, file)
     except BrokenStream as error:
+        stream.close()
         raise InputError(0, f"{name}: {error.reason}") from error
+    except InputError:
+        stream.close()
+        raise
 
 
 def _opened(path: str) -> Stream:

@@ -74,6 +74,7 @@ class LineReader:
         """Of the first byte that was not handed out."""
         self.line = 1
         """Number of the line that starts there."""
+        self._told = False
         self.broken: str | None = None
         """Why the stream ended before its time."""
 
@@ -90,7 +91,7 @@ class LineReader:
         """Go on with another stream, from its beginning; what was not handed out is dropped."""
         self._stream = stream
         self._begin = self._end = self._skipped = self.position = 0
-        self._unread, self._head, self.line, self.broken = False, b"", 1, None
+        self._unread, self._head, self.line, self.broken, self._told = False, b"", 1, None, False
 
     def go_to(self, position: int, line: int) -> bool:
         """Continue at ``position``, where line number ``line`` starts; False when the stream is shorter.
@@ -157,10 +158,10 @@ class LineReader:
 
     def finish(self) -> Block | None:
         """Return what the stream ended with: a last line without newline, or what was broken off, or None."""
-        if self._skipped or self.broken:
+        if self._skipped or (self.broken and not self._told):
             clip = self._clip if self._skipped else bytes(self._raw[self._begin : self._begin + _CLIP])
             reason = self.broken or too_long(self._skipped)
-            self.broken = None
+            self._told = True
             self._skipped += self._end - self._begin
             return self._rejected(self._end, reason, clip)
         if self._begin == self._end:

@@ -145,7 +145,8 @@ class JsonRules:
         if raw[:1] == b'"':
             text = msgspec.json.decode(raw, type=str)
         elif self._unit == "iso" or raw[:1] not in b"-0123456789":
-            raise BadLine(f"{column}: {_kind_of(raw)} is no time in {self._unit}")
+            wanted = "ISO-8601 time" if self._unit == "iso" else f"number of {self._unit} since 1970"
+            raise BadLine(f"{column}: {_kind_of(raw)} is no {wanted}")
         else:
             text = raw.decode()
         return _time(column, text, self._unit, self._zone)

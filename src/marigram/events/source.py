@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -22,6 +22,7 @@ from .keys import KeyNames
 from .lateness import reordered
 from .reading import empty_part, reading_of
 from .schema import Format, Schema
+from .tables import check_types
 
 __all__ = ["Source", "open_source"]
 
@@ -137,11 +138,14 @@ class Source:
         self.reasons: list[str] = []
         self.lines, self.rejects, self.blank = start.lines, start.rejects, start.blank
         self._opened: tuple[int, Input] | None = None
-        self.schema = self._completed(told)
-        if lateness is not None and not self.schema.time:
-            raise ParameterError("lateness needs times, and no column is the time")
-        if lateness is not None and lateness < 0:
-            raise ParameterError(f"lateness must not be negative: {lateness}")
+        try:
+            self.schema = self._completed(told)
+            if lateness is not None and (lateness < 0 or not self.schema.time):
+                why = "no column is the time" if lateness >= 0 else f"{lateness} ns is negative"
+                raise ParameterError(f"lateness cannot be kept: {why}")
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[Batch]:
         batches = self._batches()
@@ -150,16 +154,28 @@ class Source:
         start = msgspec.to_builtins(self._start)
         return reordered(batches, self._lateness, start, ended=lambda: not self._stopped, rows=self._rows)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Let go of what is open."""
+        """Let go of what is open; the end of an iteration does the same."""
         if self._opened:
             self._opened[1].close()
             self._opened = None
 
     def _completed(self, told: Schema) -> Schema:
         """Look at the first input that has rows; infer what was not told, check what was."""
-        for index in range(self._start.file, len(self._paths)):
-            found = self._open(index)
+        last = len(self._paths) - 1
+        for index in range(self._start.file, last + 1):
+            try:
+                found = self._open(index)
+            except InputError:
+                if index == last or self._strict:
+                    raise
+                continue
             schema, rows = found.looked_at(told)
             while not rows and self._followed(index) and self._look_again():
                 schema, rows = found.looked_at(told)
@@ -171,6 +187,8 @@ class Source:
             if rows and not schema.is_complete:
                 schema, self.reasons = infer(rows, schema)
             if schema.is_complete:
+                if isinstance(found, TableInput):
+                    check_types(schema, found.table.schema)
                 return schema
             self.close()
         raise InputError(0, f"no rows in {', '.join(self._paths)}")
@@ -210,7 +228,7 @@ class Source:
             self.close()
 
     def _of_file(self, index: int, start: Offset) -> Iterator[Batch]:
-        """Yield the batches of one file; a later file that cannot be read at all is one reject."""
+        """Yield the batches of one file; one of several that cannot be read at all is one reject."""
         part: Part | None = None
         try:
             wait = self._look_again if self._followed(index) else None
@@ -223,7 +241,7 @@ class Source:
                 if len(self._names) > _MOST_NAMES:
                     self._names = reading.names = KeyNames()
         except (InputError, ParameterError) as error:
-            if part is not None or index == self._start.file or self._strict:
+            if part is not None or self._strict or start.position:
                 raise
             failed = empty_part(self.schema, 0, 1)
             failed.rejects.append(Reject(self._paths[index], 0, str(error)))

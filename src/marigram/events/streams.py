@@ -32,6 +32,9 @@ _CHUNK: Final = 1 << 18
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _MAGIC: Final = 6
 _FIRST: Final = 1 << 16
+"""Bytes that are looked at, and steps of zstd: what a step holds is lost when the data are damaged in it."""
+_STEP: Final = 256
+"""The same for gzip, where a damaged step is tried again in smaller ones."""
 
 
 class BrokenStream(Exception):  # noqa: N818 - not an error of the program: the data end in an unforeseen way
@@ -174,6 +177,7 @@ class GzipStream(_Unpacking):
         self._buffer = bytearray(_CHUNK)
         self._data = b""
         self._member: Any = None
+        self._damage: str | None = None
 
     def _unpack(self, most: int) -> bytes:
         while True:
@@ -197,14 +201,30 @@ class GzipStream(_Unpacking):
         return got > 0
 
     def _piece(self, most: int) -> bytes:
+        if self._damage:
+            raise BrokenStream(self._damage)
+        before = self._member.copy()
         try:
             out: bytes = self._member.decompress(self._data, most)
         except zlib.error as error:
-            raise BrokenStream(f"the gzip data are damaged: {error}") from error
+            self._damage = f"the gzip data are damaged: {error}"
+            return _sound(before, self._data)
         self._data = self._member.unconsumed_tail
         if self._member.eof:
             self._data, self._member = self._member.unused_data, None
         return out
+
+
+def _sound(member: Any, data: bytes) -> bytes:
+    """What can be unpacked before the damage, less than a step."""
+    out = bytearray()
+    while data:
+        try:
+            out += member.decompress(data, _STEP)
+        except zlib.error:
+            break
+        data = member.unconsumed_tail
+    return bytes(out)
 
 
 class ZstdStream(_Unpacking):
@@ -216,7 +236,7 @@ class ZstdStream(_Unpacking):
 
     def _unpack(self, most: int) -> bytes:
         try:
-            out: bytes = self._frames.read(min(most, _CHUNK))
+            out: bytes = self._frames.read(min(most, _FIRST))
         except (OSError, pa.ArrowException) as error:
             raise BrokenStream(f"the zstd data are damaged or end in the middle: {error}") from error
         return out
@@ -243,18 +263,21 @@ class _Resumed:
 
     def __init__(self, first: bytes, rest: Stream) -> None:
         self._first = first
+        self._at = 0
         self._rest = rest
 
     def readinto(self, view: memoryview) -> int:
-        if not self._first:
+        piece = self._first[self._at : self._at + len(view)]
+        if not piece:
             return self._rest.readinto(view)
-        got = min(len(self._first), len(view))
-        view[:got], self._first = self._first[:got], self._first[got:]
-        return got
+        view[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
 
     def seek(self, position: int) -> None:
-        self._first = b""
-        self._rest.seek(position)
+        self._at = min(position, len(self._first))
+        if position > len(self._first):
+            self._rest.seek(position)
 
     def close(self) -> None:
         self._rest.close()

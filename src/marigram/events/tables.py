@@ -25,7 +25,7 @@ from .schema import Schema
 from .streams import BrokenStream, Stream
 from .times import LAST, UNITS, Zone, parse_time
 
-__all__ = ["TableDecoder", "TableFile", "plain_cells", "spooled"]
+__all__ = ["TableDecoder", "TableFile", "check_types", "plain_cells", "spooled"]
 
 _FEW: Final = 20_000
 """Rows of a run whose keys are looked up without compiled code."""
@@ -154,12 +154,7 @@ class TableDecoder:
         self._source = source
         self._zone = Zone(schema.tz)
         self._seen = 0
-        for column in schema.values or ():
-            _check(column, fields, _is_number, "numbers")
-        for column in (*(schema.key or ()), *((schema.id,) if schema.id else ())):
-            _check(column, fields, _is_name, "texts or integers")
-        if schema.time:
-            _check(schema.time, fields, _is_time, "times")
+        check_types(schema, fields)
 
     def decode(self, batch: pa.RecordBatch, row: int) -> Part:
         """Return the events of a batch whose first row is number ``row`` of its file, from 1."""
@@ -266,6 +261,16 @@ class TableDecoder:
                 except ValueError as error:
                     problems.setdefault(i, f"{self._schema.time}: {error}")
         return times
+
+
+def check_types(schema: Schema, fields: pa.Schema) -> None:
+    """Raise ParameterError when a column of the schema has a type that it may not have."""
+    for column in schema.values or ():
+        _check(column, fields, _is_number, "numbers")
+    for column in (*(schema.key or ()), *((schema.id,) if schema.id else ())):
+        _check(column, fields, _is_name, "texts or integers")
+    if schema.time:
+        _check(schema.time, fields, _is_time, "times")
 
 
 def _check(column: str, fields: pa.Schema, fits: Any, wanted: str) -> None:
