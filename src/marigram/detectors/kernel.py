@@ -22,7 +22,7 @@ from marigram.change.scale_shift import THRESHOLD as SCALE_THRESHOLD
 from marigram.change.scale_shift import scale_shift_reset, scale_shift_step
 from marigram.detectors.state import DELAY, RING
 from marigram.numerics.bits import prefetch
-from marigram.numerics.elementary import clip, larger, median, uniform
+from marigram.numerics.elementary import clip, larger, median, smaller, uniform
 from marigram.numerics.grid import EDGES, EMPTY, bin_of
 from marigram.numerics.jit import kernel, part, piece
 from marigram.online.autoregression import (
@@ -69,6 +69,8 @@ BOTH_SIDES = 8.0
 """Level evidence on the weaker side that a burst of five cannot bring."""
 TIES = 0.2
 """Share of values equal to one of the last eight from which a stream is discrete."""
+NO_STEP = 1e-13
+"""Neighbours closer than this part of their size differ by rounding only."""
 ONE_CHANGE = 32
 """A second firing within this many events belongs to the same change and is not told again."""
 WITHDRAWN = 5
@@ -83,6 +85,7 @@ SCRATCH = np.dtype(
     [
         ("x", "f8"), ("e", "f8"), ("z", "f8"), ("width", "f8"), ("jump", "f8"), ("p", "f8"),
         ("nearest", "f8"), ("band_centre", "f8"), ("band_width", "f8"), ("experts", "f8", (EXPERTS,)),
+        ("innovation", "u1"),
     ]
 )  # fmt: skip
 """What is known of one coordinate of the event at hand; z and nearest are -1 where there is no value."""
@@ -90,29 +93,46 @@ SCRATCH = np.dtype(
 
 @part
 def first_values(c, x, n):
-    """Collect the first START values; at the last of them set level and scale."""
-    c.ring[n & (RING - 1)] = x
-    record_learn(c, x, float(n))
-    if n > 0 and x != c.ring[(n - 1) & (RING - 1)]:
-        gap = abs(x - c.ring[(n - 1) & (RING - 1)])
-        c.step = gap if c.step == 0.0 else min(c.step, gap)
-    if n == START - 1:
-        values = np.empty(START)
-        for i in range(START):
-            values[i] = c.ring[i]
-        m = median(values, START)
-        for i in range(START):
-            values[i] = abs(c.ring[i] - m)
-        spread = max(median(values, START), scale_floor(m))
-        if c.step > 0.0:
-            spread = max(spread, 0.25 * c.step) if spread <= scale_floor(m) else spread
-        c.scale = spread
-        c.scale_n = START
-        level_restart(c, m, START)
-        context_start(c)
-        season_start(c, m, spread)
-        for i in range(DELAY):
-            c.bins[i] = EMPTY
+    """Collect the first START values; at the last of them set level and scale.  NaN repeats the value before."""
+    if x != x:
+        if c.level_n > 0.0:
+            c.ring[n & (RING - 1)] = c.ring[(n - 1) & (RING - 1)]
+    elif c.level_n == 0.0:
+        for i in range(RING):
+            c.ring[i] = x
+        c.level_n = 1.0
+        record_learn(c, x, 0.0)
+    else:
+        before = c.ring[(n - 1) & (RING - 1)]
+        c.ring[n & (RING - 1)] = x
+        record_learn(c, x, float(n))
+        gap = abs(x - before)
+        if gap > NO_STEP * abs(x):
+            c.step = gap if c.step == 0.0 else min(c.step, gap)
+    if n == START - 1 and c.level_n > 0.0:
+        start_coordinate(c)
+
+
+@part
+def start_coordinate(c):
+    """Level and scale from the ring: median and median absolute deviation."""
+    values = np.empty(RING)
+    for i in range(RING):
+        values[i] = c.ring[i]
+    m = median(values, RING)
+    for i in range(RING):
+        values[i] = abs(c.ring[i] - m)
+    least = scale_floor(m)
+    spread = median(values, RING)
+    if spread <= least:
+        spread = max(0.25 * c.step, least)
+    c.scale = spread
+    c.scale_n = START
+    level_restart(c, m, START)
+    context_start(c)
+    season_start(c, m, spread)
+    for i in range(DELAY):
+        c.bins[i] = EMPTY
 
 
 @part
@@ -120,7 +140,7 @@ def second_reading(c, g, slot, x, centre, q):
     """The last anomaly may have been an innovation: take that reading if it explains x better."""
     other = predict(c, g, slot, 1, q.experts)
     if abs(x - other) < abs(x - centre):
-        take_innovation(c)
+        q.innovation = 1
         return other
     return predict(c, g, slot, 0, q.experts)
 
@@ -132,6 +152,7 @@ def score_coordinate(c, g, slot, x, q):
     After an anomaly there are two readings of the past; the one that explains x better holds from here on.
     """
     scale = c.scale
+    q.innovation = 0
     centre = predict(c, g, slot, 0, q.experts)
     if c.readings == 2:
         centre = second_reading(c, g, slot, x, centre, q)
@@ -244,6 +265,8 @@ def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
     r = clip(x - level, LARGEST * scale) * inverse
     e = q.e
     quiet = larger(c.up, c.down) < CANDIDATE_EVIDENCE
+    if q.innovation:
+        take_innovation(c)
     context_learn(c, slot, x, q.experts)
     if slot >= 0:
         base = q.experts[2]
@@ -279,8 +302,8 @@ def note_ties(c, x, n):
             equal = 1.0
     c.ties += 0.02 * (equal - c.ties)
     gap = abs(x - c.ring[(n - 1) & (RING - 1)])
-    if gap > 0.0:
-        c.step = min(c.step * 1.001, gap) if c.step > 0.0 else gap
+    if gap > NO_STEP * abs(x):
+        c.step = smaller(c.step * 1.001, gap) if c.step > 0.0 else gap
 
 
 @part
@@ -404,14 +427,15 @@ def run(
                 if abs(x) > LARGEST_VALUE:
                     bad = True
                 finite += 1
-        is_late = time != NO_TIME and h.time != 0 and time < h.time
+        is_late = time != NO_TIME and h.timed != 0 and time < h.time
         late[row] = is_late
         usable = finite > 0 and not bad
         if usable and not is_late and time != NO_TIME:
-            gap = float(time - h.time)
-            if h.time != 0:
+            if h.timed != 0:
+                gap = float(time) - float(h.time)
                 h.gap = max(gap, h.gap + 0.002 * (gap - h.gap))
             h.time = time
+            h.timed = 1
             h.silent = 0
         if not usable:
             kind[row] = REJECTED if bad else MISSING
@@ -493,7 +517,7 @@ def run(
         scale_fired = False
         if not learning:
             started, level_fired, scale_fired = gather_evidence(
-                h, coords, slot_number, d, scratch, n, log_alpha, alpha, anomaly
+                h, coords, slot_number, d, scratch, n, log_alpha, alpha, z_alpha
             )
         told_drift = False
         if level_fired or scale_fired:
@@ -545,10 +569,10 @@ def collect(coords, k, d, values, row, n, usable, is_late, h, expected, lower, u
         seen = np.empty(START)
         for i in range(n):
             seen[i] = c.ring[i]
-        expected[row, j] = median(seen, n) if n > 0 else np.nan
+        expected[row, j] = median(seen, n) if n > 0 and c.level_n > 0.0 else np.nan
         lower[row, j] = -np.inf
         upper[row, j] = np.inf
-        if n > 0 and usable and (values[row, j] > c.highest or values[row, j] < c.lowest):
+        if c.level_n > 0.0 and usable and (values[row, j] > c.highest or values[row, j] < c.lowest):
             new = True
         if d > 1:
             why[row, j] = 1.0 / d
@@ -561,10 +585,7 @@ def collect(coords, k, d, values, row, n, usable, is_late, h, expected, lower, u
         return
     for j in range(d):
         c = coords[k, j]
-        x = values[row, j]
-        if x != x:
-            x = c.ring[(n - 1) & (RING - 1)] if n > 0 else 0.0
-        first_values(c, x, n)
+        first_values(c, values[row, j], n)
     h.n = n + 1
     h.since_drift = ONE_CHANGE
 
@@ -577,12 +598,20 @@ def score_event(coords, seasons, k, season_slot, values, row, n, d, scratch):
         g = seasons[k if season_slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
         x = values[row, j]
         given = x == x and abs(x) <= LARGEST_VALUE
-        score_coordinate(c, g, season_slot, x if given else level_value(c), scratch[j])
+        q = scratch[j]
+        if c.scale == 0.0:
+            # never had a value: this one, if it is one, begins it
+            q.x, q.e, q.jump = x, 0.0, 0.0
+            q.z = q.nearest = 0.0 if given else -1.0
+            q.width = q.band_width = np.inf
+            q.band_centre = np.nan
+            continue
+        score_coordinate(c, g, season_slot, x if given else level_value(c), q)
         if n >= LEARNING:
-            candidate(c, n, scratch[j])
+            candidate(c, n, q)
         if not given:
-            scratch[j].z = -1.0
-            scratch[j].nearest = -1.0
+            q.z = -1.0
+            q.nearest = -1.0
 
 
 @piece
@@ -609,11 +638,13 @@ def write_band(coords, k, d, scratch, z_alpha, unbounded, values, row, expected,
     for j in range(d):
         q = scratch[j]
         reach = z_alpha * q.band_width + 0.5 * q.jump
-        if coords[k, j].step == 0.0:
+        if coords[k, j].step == 0.0 and coords[k, j].scale > 0.0:
             reach = 0.0
         if unbounded:
             reach = np.inf
         low, high = q.band_centre - reach, q.band_centre + reach
+        if coords[k, j].scale == 0.0:
+            low, high = -np.inf, np.inf
         expected[row, j] = q.band_centre
         lower[row, j] = low
         upper[row, j] = high
@@ -662,7 +693,7 @@ def tell(h, s, drift):
 
 
 @piece
-def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, anomaly):
+def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, z_alpha):
     """Feed the change tests; returns how many events belong to the change, and which kind fired."""
     smallest = evidence_cap(h.anomaly_rate)
     joint = 0.0
@@ -671,16 +702,16 @@ def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, anomaly):
     scale_fired = False
     for j in range(d):
         q = scratch[j]
-        if q.z < 0.0:
-            continue
         c = coords[k, j]
+        if q.z < 0.0 or c.scale == 0.0:
+            continue
         p = q.p if d == 1 and q.nearest == q.z else probability(h.tail, q.z, log_alpha)
         q.p = p
         above = q.e > 0.0
         if q.jump == 0.0 and c.step > 0.0:
             scale_shift_step(c, p, p <= alpha, q.e == 0.0)
         joint += level_shift_step(c, above, p, smallest)
-        if p <= alpha:
+        if q.nearest > z_alpha:
             c.exceeded |= 1 if above else 2
         m = shifted(c, q, n, d)
         if m > 0:
@@ -752,6 +783,10 @@ def learn_event(
             c.ring[n & (RING - 1)] = c.ring[(n - 1) & (RING - 1)]
             continue
         x = q.x
+        if c.scale == 0.0:
+            first_values(c, x, n)
+            start_coordinate(c)
+            continue
         constant = c.step == 0.0
         note_ties(c, x, n)
         if level_fired or (constant and c.step > 0.0):

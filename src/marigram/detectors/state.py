@@ -41,7 +41,7 @@ HEAD = record(
     [
         ("seq", "i8"), ("n", "i8"), ("time", "i8"),
         ("tail", TAIL), ("habit", TAIL), ("habit_ring", "u1", (8,)),
-        ("gap", "f4"), ("silent", "u1"), ("started", "u1"),
+        ("gap", "f4"), ("silent", "u1"), ("timed", "u1"),
         ("episode", "i4"), ("quiet", "i4"), ("peak", "f4"),
         ("anomaly_rate", "f4"), ("recent_rate", "f4"), ("since_drift", "i4"),
         ("joint", "f4"), ("joint_age", "i4"), ("z_alpha", "f4"),

@@ -17,6 +17,7 @@ AR1_DECAY = 0.0005
 AR2_DECAY = 0.9995
 AR1_CLIP, AR2_CLIP, OUTLIER_CLIP = 6.0, 40.0, 20.0
 TARGET_CLIP = 3.4
+RIDGE = 1.002
 EVIDENCE = 2.5
 """AR(1) is used only when its coefficient is this many standard errors from zero."""
 
@@ -57,11 +58,13 @@ def ar1_learn(c, r, predicted, anomaly, quiet):
 
 @piece
 def ar2_coefficients(c, a):
-    """Solve the two normal equations of row a; a near-singular system predicts nothing."""
+    """Solve the two normal equations of row a, a slight ridge keeping them well conditioned."""
     s11, s12, s22 = c.ar2_sums[a, 0], c.ar2_sums[a, 1], c.ar2_sums[a, 2]
+    s11 *= RIDGE
+    s22 *= RIDGE
     det = s11 * s22 - s12 * s12
     one = two = 0.0
-    if det > 1e-4 * s11 * s22:
+    if det > 0.0:
         b1, b2 = c.ar2_sums[a, 3], c.ar2_sums[a, 4]
         one = clip((b1 * s22 - b2 * s12) / det, 1.9)
         two = clip((b2 * s11 - b1 * s12) / det, 0.97)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 from marigram.numerics.elementary import median
-from marigram.numerics.jit import piece
+from marigram.numerics.jit import part, piece
 from marigram.online.records import CLIP, VALUE, N, T
 
 FIRST = 5
@@ -23,6 +23,16 @@ HELD = FIRST - 1
 SMALL, LARGE = 1e-280, 1e280
 """Squares between these are summed as they are."""
 DOWN, UP = 2.0**-600, 2.0**600
+
+
+@part
+def extreme_distance(x, m, factor):
+    """|x - m| by differences scaled by a power of two."""
+    total = 0.0
+    for j in range(x.shape[0]):
+        u = (x[j] - m[j]) * factor
+        total += u * u
+    return math.sqrt(total) / factor
 
 
 @piece
@@ -46,15 +56,10 @@ def distance(x, m):
     total = (a + b) + (c + e)
     if SMALL < total < LARGE or total == 0.0:
         return math.sqrt(total)
-    factor = DOWN if total >= LARGE else UP
-    total = 0.0
-    for j in range(d):
-        u = (x[j] - m[j]) * factor
-        total += u * u
-    return math.sqrt(total) / factor
+    return extreme_distance(x, m, DOWN if total >= LARGE else UP)
 
 
-@piece
+@part
 def begin(p, s, x, at, scratch):
     """Learn one of the first ``p.first`` values; those held are the rows of s[at:], each of length d."""
     d = x.shape[0]

@@ -20,7 +20,7 @@ from typing import Literal
 
 import msgspec
 
-from marigram.numerics.elementary import exp_small
+from marigram.numerics.elementary import exp_small, larger, smaller
 from marigram.numerics.jit import piece
 from marigram.online._ranges import number_in, one_of
 from marigram.online.records import CLIP, N
@@ -91,9 +91,9 @@ def clip_learn(p, s, norm):
         return
     n = s[N]
     tau = p.tau - (p.tau - 0.5) * EARLY / (EARLY + n)
-    gain = max(GAIN, EARLY_GAIN / (n + 2.0))
+    gain = larger(GAIN, EARLY_GAIN / (n + 2.0))
     level = s[CLIP] * exp_small(gain * (tau - (1.0 if norm <= s[CLIP] else 0.0)))
-    s[CLIP] = min(max(level, SMALLEST), LARGEST)
+    s[CLIP] = smaller(larger(level, SMALLEST), LARGEST)
 
 
 __all__ = ["FIELDS", "Clips", "clip_factor", "clip_learn", "clip_level"]

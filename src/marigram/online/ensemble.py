@@ -23,8 +23,8 @@ import numpy as np
 
 from marigram.errors import ParameterError
 from marigram.numerics.bits import prefetch
-from marigram.numerics.elementary import clip, exp_small
-from marigram.numerics.jit import kernel, piece
+from marigram.numerics.elementary import clip, decay, larger, smaller
+from marigram.numerics.jit import kernel, part, piece
 from marigram.online import clips
 from marigram.online.beginning import FIRST, begin, distance
 from marigram.online.clips import Clips, clip_factor, clip_learn, clip_level
@@ -83,8 +83,15 @@ class EnsembleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 @piece
 def huber(u):
     """1/2 u^2 for 0 <= u <= 1, else u - 1/2."""
-    c = min(u, 1.0)
+    c = smaller(u, 1.0)
     return c * (u - 0.5 * c)
+
+
+@piece
+def fading(y):
+    """exp(-1 - y), y limited to [-1, 1]: one event changes a weight at most by the factor e."""
+    e = decay(0.5 + 0.5 * clip(y, 1.0))
+    return e * e
 
 
 @piece
@@ -111,7 +118,7 @@ def step(p, s, x, far):
     s[T] += 1.0
 
 
-@piece
+@part
 def spread(s, weight, theta, d):
     """All levels at the estimate, with equal weights."""
     for k in range(weight.shape[0]):
@@ -136,10 +143,10 @@ def measure(theta, x, far):
 def reweigh(weight, far, norm, level):
     """Share, then weigh the levels by their losses, taken relative to the loss of their mean; not normalised."""
     inverse = 1.0 / level
-    reference = huber(min(norm * inverse, FAR))
+    reference = huber(smaller(norm * inverse, FAR))
     for k in range(weight.shape[0]):
-        loss = huber(min(far[k] * inverse, FAR)) - reference
-        weight[k] = ((1.0 - SHARE) * weight[k] + SHARE / K) * exp_small(clip(-RATE * loss, 1.0))
+        loss = huber(smaller(far[k] * inverse, FAR)) - reference
+        weight[k] = ((1.0 - SHARE) * weight[k] + SHARE / K) * fading(RATE * loss)
 
 
 @piece
@@ -148,11 +155,11 @@ def follow(theta, x, level, average, far):
     d = x.shape[0]
     if d == 1:
         for k in range(far.shape[0]):
-            theta[k] += max(STEPS[k], average) * clip(x[0] - theta[k], level)
+            theta[k] += larger(STEPS[k], average) * clip(x[0] - theta[k], level)
     else:
         for k in range(far.shape[0]):
             own = theta[k * d : (k + 1) * d]
-            factor = max(STEPS[k], average) * clip_factor(level, far[k])
+            factor = larger(STEPS[k], average) * clip_factor(level, far[k])
             for j in range(d):
                 own[j] += factor * (x[j] - own[j])
 

@@ -20,8 +20,8 @@ import numpy as np
 
 from marigram.errors import ParameterError
 from marigram.numerics.bits import prefetch
-from marigram.numerics.elementary import clip, exp_small, median
-from marigram.numerics.jit import kernel, piece
+from marigram.numerics.elementary import clip, exp_small, larger, median
+from marigram.numerics.jit import kernel, part, piece
 from marigram.online import clips, steps
 from marigram.online._ranges import number_in
 from marigram.online.beginning import FIRST
@@ -85,7 +85,7 @@ class LinearParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         records["t"] = n
 
 
-@piece
+@part
 def gradient_norm(theta, x, r, mu, xx):
     """|r x + mu theta|, in units of a bound of it, so that no square overflows."""
     bound = abs(r) * math.sqrt(xx)
@@ -104,7 +104,7 @@ def gradient_norm(theta, x, r, mu, xx):
     return bound * math.sqrt(square)
 
 
-@piece
+@part
 def measure(p, s, d, xx, norm, scratch):
     """The first events: clip level and squared length are the medians of those seen."""
     n = int(s[N])
@@ -124,7 +124,7 @@ def measure(p, s, d, xx, norm, scratch):
 def follow(p, s, d, xx, norm):
     """Later events: both are followed as quantiles."""
     clip_learn(p, s, norm)
-    gain = max(GAIN, EARLY_GAIN / (s[N] + 2.0))
+    gain = larger(GAIN, EARLY_GAIN / (s[N] + 2.0))
     s[VALUE + d] *= exp_small(gain * (0.5 - (1.0 if xx <= s[VALUE + d] else 0.0)))
 
 
@@ -142,7 +142,7 @@ def step(p, s, x, y, prediction, scratch):
     if young:
         measure(p, s, d, xx, norm, scratch)
     if not young or p.clip > 0.0:
-        m = p.smoothness if p.smoothness > 0.0 else max(max(s[VALUE + d], xx) + p.mu, SMALLEST)
+        m = p.smoothness if p.smoothness > 0.0 else larger(larger(s[VALUE + d], xx) + p.mu, SMALLEST)
         factor = step_size(p, s[T]) * clip_factor(clip_level(p, s), norm) / m
         for j in range(d):
             theta[j] = clip(theta[j] - factor * (r * x[j] + p.mu * theta[j]), LARGEST)

@@ -18,7 +18,8 @@ import msgspec
 import numpy as np
 
 from marigram.numerics.bits import prefetch
-from marigram.numerics.jit import kernel, piece
+from marigram.numerics.elementary import larger
+from marigram.numerics.jit import kernel, part, piece
 from marigram.online import clips, steps
 from marigram.online._ranges import number_in
 from marigram.online.beginning import FIRST, HELD, begin, distance
@@ -91,12 +92,12 @@ class MeanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         records["t"] = 0 if value is None else max(n, self.first)
 
 
-@piece
+@part
 def project(theta, ball):
     """The nearest point of the ball around the origin."""
     largest = 0.0
     for j in range(theta.shape[0]):
-        largest = max(largest, abs(theta[j]))
+        largest = larger(largest, abs(theta[j]))
     if largest == 0.0:
         return
     total = 0.0

@@ -44,11 +44,9 @@ def season_start(c, level, scale):
 
 @piece
 def season_offset(c, g, slot):
-    """The slot's offset; a weekend slot never seen yet is copied from its weekday's."""
-    if slot >= SLOTS and g.slot_count[slot] == 0:
-        g.slot_offset[slot] = g.slot_offset[slot - SLOTS]
-        g.slot_count[slot] = min(g.slot_count[slot - SLOTS], 3)
-    return c.season_unit * g.slot_offset[slot]
+    """The slot's offset; a weekend slot never seen yet has its weekday's."""
+    own = slot if slot < SLOTS or g.slot_count[slot] > 0 else slot - SLOTS
+    return c.season_unit * g.slot_offset[own]
 
 
 @piece
@@ -56,6 +54,9 @@ def season_learn(c, g, slot, residual, scale):
     """Learn the residual x - level - offset of this slot."""
     if c.season_scale <= 0.0:
         c.season_scale = scale
+    if slot >= SLOTS and g.slot_count[slot] == 0:
+        g.slot_offset[slot] = g.slot_offset[slot - SLOTS]
+        g.slot_count[slot] = min(g.slot_count[slot - SLOTS], 3)
     own = c.season_scale
     e = clip(residual, CLIP * own)
     c.season_n += 1.0

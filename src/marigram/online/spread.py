@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 
 from marigram.numerics.bits import prefetch
-from marigram.numerics.elementary import clip, exp_small, median
-from marigram.numerics.jit import kernel, piece
+from marigram.numerics.elementary import clip, exp_small, larger, median, smaller
+from marigram.numerics.jit import kernel, part, piece
 from marigram.online import steps
 from marigram.online._ranges import number_in
 from marigram.online.beginning import FIRST, HELD
@@ -92,12 +92,12 @@ class ScaleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @piece
 def influence(z):
     """(z^2 - 1)/(z^2 + 1)."""
-    q = min(abs(z), FAR)
+    q = smaller(abs(z), FAR)
     q *= q
     return (q - 1.0) / (q + 1.0)
 
 
-@piece
+@part
 def begin(p, s, x, scratch):
     """Learn one of the first values: level and scale are medians of those held."""
     d = x.shape[0]
@@ -145,8 +145,8 @@ def learn(p, s, scale, level, x, eta):
     if own == 0.0:
         s[scale] = abs(e)
         return
-    moved = own * exp_small(min(GAIN * eta, 1.0) * influence(e / (NORMAL * own)))
-    s[scale] = min(max(moved, RELATIVE_FLOOR * abs(s[level]), SMALLEST), LARGEST)
+    moved = own * exp_small(smaller(GAIN * eta, 1.0) * influence(e / (NORMAL * own)))
+    s[scale] = smaller(larger(larger(moved, RELATIVE_FLOOR * abs(s[level])), SMALLEST), LARGEST)
     if p.fixed == 0.0:
         s[level] += eta * clip(e, CLIP * own)
 

@@ -22,6 +22,7 @@ from typing import Literal
 import msgspec
 
 from marigram.errors import ParameterError
+from marigram.numerics.elementary import larger
 from marigram.numerics.jit import piece
 from marigram.online._ranges import integer_in, number_in, one_of
 
@@ -114,7 +115,7 @@ def step_size(p, t):
     if t >= p.settled:
         return p.floor
     decayed = 1.0 / (t + 1.0) if p.alpha == 1.0 else (t + 1.0) ** -p.alpha
-    return max(p.floor, decayed)
+    return larger(p.floor, decayed)
 
 
 __all__ = ["FIELDS", "Steps", "step_size"]
