@@ -17,7 +17,7 @@ from marigram.events.rules import LONGEST
 
 SCHEMA = Schema(time="ts", time_unit="iso", key=("host",), values=("load",), id="")
 ROWS = [
-    ("2024-05-01T00:00:%02dZ" % (i % 60), f"web-{i % 3}", None if i % 7 == 0 else i / 8) for i in range(100)
+    (f"2024-05-01T00:00:{i % 60:02d}Z", f"web-{i % 3}", None if i % 7 == 0 else i / 8) for i in range(100)
 ]
 
 
@@ -89,8 +89,7 @@ def gathered(source):
         for last in source:
             rejects += last.rejects
             keys = last.keys
-            for i in range(len(last)):
-                events.append((int(last.times[i]), keys[i], float(last.values[i])))
+            events += zip(last.times.tolist(), keys, last.values.tolist(), strict=True)
     return events, rejects, last
 
 
@@ -198,7 +197,7 @@ def test_columns_that_cannot_be_values(write):
 
 @pytest.mark.parametrize("name", ["jsonl", "csv"])
 def test_a_misspelt_column_is_refused_before_the_first_row(write, name):
-    with pytest.raises(ParameterError, match="no column 'hots' .did you mean 'host'"):
+    with pytest.raises(ParameterError, match=r"no column 'hots' .did you mean 'host'"):
         open_source(write("in", FORMS[name]), Schema(key=("hots",)))
 
 
@@ -314,7 +313,7 @@ def test_plain_numbers_without_a_header(write):
 
 
 def test_semicolons_and_several_keys(write):
-    data = "host;metric;value\na;cpu;1\na;mem;2\na|b;cpu;3\n".encode()
+    data = b"host;metric;value\na;cpu;1\na;mem;2\na|b;cpu;3\n"
     with open_source(write("in", data)) as source:
         assert [list(batch.keys) for batch in source] == [["a|cpu", "a|mem", "a\\|b|cpu"]]
     assert source.schema.key == ("host", "metric")

@@ -11,7 +11,8 @@ import time
 import zlib
 from typing import Final
 
-from .lines import HEAD, LineReader
+from .inputs import TextInput
+from .lines import HEAD
 from .streams import FileStream
 
 __all__ = ["Follower", "wait_a_moment"]
@@ -26,41 +27,42 @@ def wait_a_moment() -> bool:
 
 
 class Follower:
-    """Knows whether the file is still the one that was read so far.
+    """Knows whether a followed file is still the one that was read so far."""
 
-    Parameters
-    ----------
-    stream, reader
-        The open file, and what reads it.
-    """
-
-    def __init__(self, stream: FileStream, reader: LineReader) -> None:
-        self.stream = stream
-        self._reader = reader
+    def __init__(self, found: TextInput) -> None:
+        self._found = found
 
     def was_replaced(self) -> bool:
         """Whether the name now means another file; what is left of the old one can still be read."""
         try:
-            named = os.stat(self.stream.path)
+            named = os.stat(self._found.path)
         except OSError:  # gone, and perhaps soon there again
             return False
-        mine = self.stream.status()
+        mine = self._file.status()
         return (named.st_dev, named.st_ino) != (mine.st_dev, mine.st_ino)
 
     def was_cut(self) -> bool:
         """Whether the open file is shorter than what was read of it, or begins with other bytes."""
-        if self.stream.status().st_size < self._reader.taken:
+        reader = self._found.reader
+        if self._file.status().st_size < reader.taken:
             return True
-        head = self.stream.beginning(min(HEAD, self._reader.taken))
-        return zlib.crc32(head) != self._reader.head(self._reader.taken)
+        head = self._file.beginning(min(HEAD, reader.taken))
+        return zlib.crc32(head) != reader.head(reader.taken)
 
     def reopen(self) -> None:
         """Start with the file that now has the name."""
-        self.stream.close()
-        self.stream = FileStream(self.stream.path)
-        self._reader.restart(self.stream)
+        self._found.close()
+        self._found.stream = FileStream(self._found.path)
+        self._found.reader.restart(self._found.stream)
 
     def rewind(self) -> None:
         """Start again with the open file."""
-        self.stream.seek(0)
-        self._reader.restart(self.stream)
+        self._file.seek(0)
+        self._found.reader.restart(self._file)
+
+    @property
+    def _file(self) -> FileStream:
+        stream = self._found.stream
+        if not isinstance(stream, FileStream):
+            raise TypeError(f"{self._found.path} is no file")
+        return stream

@@ -19,7 +19,15 @@ from .schema import Format, Schema
 from .streams import BrokenStream, FileStream, PipeStream, Stream, looked_at, unpacked
 from .tables import TableFile, plain_cells, spooled
 
-__all__ = ["STANDARD_INPUT", "Input", "TableInput", "TextInput", "check_columns", "open_input"]
+__all__ = [
+    "STANDARD_INPUT",
+    "Input",
+    "TableInput",
+    "TextInput",
+    "check_columns",
+    "check_growing",
+    "open_input",
+]
 
 STANDARD_INPUT = "<stdin>"
 
@@ -46,6 +54,12 @@ class TextInput:
 
     def looked_at(self, schema: Schema) -> tuple[Schema, list[Any]]:
         """Return the schema with the file's dialect, and its first rows for inference; nothing is taken."""
+        while True:
+            found, rows = self._sample(schema)
+            if rows or not self.reader.more():
+                return found, rows
+
+    def _sample(self, schema: Schema) -> tuple[Schema, list[Any]]:
         ahead = self.reader.peek().split(b"\n")
         lines = [line for line in ahead[: 2 * SAMPLE_ROWS] if line.strip()]
         if self.kind == "jsonl":
@@ -172,3 +186,12 @@ def check_columns(schema: Schema, columns: Sequence[str], name: str) -> None:
             some = ", ".join(columns[:20]) + (", …" if len(columns) > 20 else "")
             hint = f" (did you mean {near[0]!r}?)" if near else f"; it has {some}"
             raise ParameterError(f"{name} has no column {column!r}{hint}")
+
+
+def check_growing(path: str, told: Format | None) -> None:
+    """Raise ParameterError when a file is of a form that does not grow line by line."""
+    if os.path.isfile(path):
+        found = open_input(path, told)
+        found.close()
+        if isinstance(found, TableInput) or found.packed:
+            raise ParameterError(f"{path}: only plain JSON lines and CSV can be followed")

@@ -124,6 +124,11 @@ class LineReader:
                 self._unread = True
                 return bytes(self._raw[self._begin : cut or self._end])
 
+    def more(self) -> bool:
+        """Read on for the next :meth:`peek`; False at the end, or when there is no room."""
+        self._unread = True
+        return self._end - self._begin <= LONGEST and self._fill()
+
     def take_line(self) -> bytes | None:
         """Take the first line that is not blank, without its newline; None when there is none or it is too long."""
         ahead = self.peek()

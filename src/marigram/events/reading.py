@@ -47,8 +47,6 @@ def reading_of(
     ``wait`` is given when the end of the file is not the end of the input.
     """
     if isinstance(found, TableInput):
-        if wait is not None:
-            raise InputError(0, f"{found.path}: only plain JSON lines and CSV can be followed")
         return TableReading(found, schema, names, rows, start, slow_bytes)
     return TextReading(found, schema, names, rows, start, slow_bytes, wait)
 
@@ -96,8 +94,6 @@ class TextReading:
         slow_bytes: int,
         wait: Callable[[], bool] | None,
     ) -> None:
-        if wait is not None and found.packed:
-            raise InputError(0, f"{found.path}: only plain JSON lines and CSV can be followed")
         self.names = names
         self.slow_bytes = slow_bytes
         self._found = found
@@ -111,8 +107,7 @@ class TextReading:
     def parts(self) -> Iterator[Part]:
         """Yield the lines in parts; one without rows before each wait at the end of a followed file."""
         decoder = self._resumed() if self._start.position else None
-        reader, stream = self._found.reader, self._found.stream
-        follower = Follower(stream, reader) if self._wait and isinstance(stream, FileStream) else None
+        follower = Follower(self._found) if self._wait else None
         while True:
             yield from self._to_the_end(decoder, follower)
             if follower is None or self._again is None:

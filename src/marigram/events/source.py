@@ -17,7 +17,7 @@ from .batch import Batch, Offset, Reject
 from .decode import SLOW_BYTES, Part
 from .follow import wait_a_moment
 from .infer import infer
-from .inputs import Input, TableInput, check_columns, open_input
+from .inputs import Input, TableInput, check_columns, check_growing, open_input
 from .keys import KeyNames
 from .lateness import reordered
 from .reading import empty_part, reading_of
@@ -138,6 +138,8 @@ class Source:
         self.reasons: list[str] = []
         self.lines, self.rejects, self.blank = start.lines, start.rejects, start.blank
         self._opened: tuple[int, Input] | None = None
+        if follow:
+            check_growing(paths[-1], told.format)
         try:
             self.schema = self._completed(told)
             if lateness is not None and (lateness < 0 or not self.schema.time):
