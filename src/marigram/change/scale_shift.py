@@ -17,7 +17,7 @@ IN_A_RUN = 0.3
 """Evidence of the second and later anomalies of one run."""
 BURST = 5
 """Longer runs are no burst."""
-THRESHOLD = 15.0
+THRESHOLD = 15.5
 
 FIELDS = [("wide", "f4"), ("narrow", "f4"), ("wide_age", "i2"), ("narrow_age", "i2"), ("run", "u1")]
 

@@ -8,7 +8,7 @@ as censored), its fit is worth exp(gain_w),
     gain_w = D_none - D_w - 6,
 
 D being half the Poisson deviance of the included bins plus the prior, and a bin of w costing its deviance when it has
-too few (contamination can only add), else 0.85 nats.  Parameters are averaged with these weights; no winner takes all.
+too few (contamination can only add), else 1 nat.  Parameters are averaged with these weights; no winner takes all.
 Fitting every window would cost 0.15 ms.  Prefix sums give each window's one-step gain in O(1), and only windows that
 could carry weight are fitted.
 """
@@ -36,7 +36,7 @@ from marigram.thresholds.gpd import (
 
 PRICE = 6.0
 """Nats a window must gain before it is believed as much as no window."""
-BIN_PRICE = 0.85
+BIN_PRICE = 1.0
 WORTH_FITTING = 4.0
 """A window whose one-step gain is this far below zero is not fitted: its weight would be under 2 %."""
 WIDTHS = (1, 2, 3, 4, 7, 0)
