@@ -4,11 +4,34 @@ Only `marigram.cli.app` is imported to start, and it imports nothing but typer; 
 that command runs, and the numeric parts inside it. That is what keeps ``marigram --help`` under a third of a second.
 """
 
+import sys
+
 __all__ = ["main"]
+
+_ALONE = frozenset(("watch", "replay", "demo"))
+"""Commands that start often and use nothing but what marigram depends on."""
 
 
 def main() -> None:
     """Run the command line on the process's arguments and exit with its code."""
+    if _ALONE.intersection(sys.argv[1:2]):
+        sys.meta_path.insert(0, _Guests)
+
     from marigram.cli.app import app
 
     app(prog_name="marigram")
+
+
+class _Guests:
+    """Makes installed packages that marigram does not use look absent.
+
+    pyarrow imports pandas and Numba imports SciPy wherever they are installed, which costs a second at every start.
+    """
+
+    NAMES = frozenset(("pandas", "scipy"))
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG003 - the protocol
+        """Refuse to find them; leave everything else to those who come after."""
+        if name in cls.NAMES:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 import numpy as np
@@ -19,11 +19,9 @@ _BULK = 1000
 
 
 def told_rows(verdicts: Verdicts, told: Told) -> NDArray[np.intp]:
-    """Numbers of the rows that people are told of: notices, or also every other anomaly and drift."""
-    rows = verdicts["notice"]
-    if told is Told.ALL:
-        rows = rows | np.isin(verdicts["kind"], [Kind.ANOMALY, Kind.DRIFT])
-    return np.flatnonzero(rows)
+    """Numbers of the rows that people are told of: notices and drifts, or also every other anomaly."""
+    kinds = [Kind.DRIFT] if told is Told.NOTICES else [Kind.DRIFT, Kind.ANOMALY]
+    return np.flatnonzero(verdicts["notice"] | np.isin(verdicts["kind"], kinds))
 
 
 class Alerts:
@@ -39,8 +37,15 @@ class Alerts:
         Print all verdicts; what counts as an alert stays the same.
     human
         Lines for people rather than JSON.
+    before
+        Called before anything is printed, to make room on the terminal.
+
+    Attributes
+    ----------
     names
         Names of the coordinates when events have several.
+    count, kinds
+        How many alerts were told, and of which kinds.
     """
 
     def __init__(
@@ -49,17 +54,17 @@ class Alerts:
         told: Told,
         human: bool,
         everything: bool = False,
-        names: Sequence[str] | None = None,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         self._stream = stream
         self._told = told
         self._human = human
         self._everything = everything
-        self._names = names if names is not None and len(names) > 1 else None
+        self._before = before
         self._colour = human and stream.isatty() and not os.environ.get("NO_COLOR")
+        self.names: Sequence[str] | None = None
         self.count = 0
         self.kinds: set[Kind] = set()
-        """The kinds among what was told."""
 
     def take(self, verdicts: Verdicts) -> None:
         """Print the alerts of one batch."""
@@ -70,9 +75,10 @@ class Alerts:
             self._print(verdicts if self._everything else verdicts[rows])
 
     def _print(self, chosen: Verdicts) -> None:
+        self._before()
         if self._human:
             width = shutil.get_terminal_size((0, 0)).columns if self._stream.isatty() else 0
-            lines = (alert_line(verdict, width, self._colour, names=self._names) for verdict in chosen)
+            lines = (alert_line(verdict, width, self._colour, names=self.names) for verdict in chosen)
             self._stream.write("".join(f"{line}\n" for line in lines))
             self._stream.flush()
             return

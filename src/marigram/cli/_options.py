@@ -110,15 +110,23 @@ Memory = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on a terminal, too.")]
 Tell = Annotated[
-    Told, typer.Option("--alerts", help="Tell notices (one an episode), or all anomalies and drifts.")
+    Told,
+    typer.Option("--alerts", help="Tell notices (one an episode) and drifts, or all anomalies and drifts."),
 ]
 All = Annotated[bool, typer.Option("--all", help="Print the verdict of every event rather than alerts.")]
+Fail = Annotated[
+    list[FailOn] | None,
+    typer.Option(
+        "--fail-on", help="Exit with 1 when such an alert was told, or a line rejected; may be repeated."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only alerts and errors.")]
 
 __all__ = [
     "All",
     "Alpha",
     "Config",
+    "Fail",
     "FailOn",
     "Format",
     "IdColumn",

@@ -35,7 +35,8 @@ class Finding:
 @app.command()
 def doctor(
     state: Annotated[
-        Path | None, typer.Option("--state", metavar="DIR", help="Check the state that `watch --state DIR` left.")
+        Path | None,
+        typer.Option("--state", metavar="DIR", help="Check the state that `watch --state DIR` left."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -104,7 +105,9 @@ def _detector() -> Iterator[Finding]:
     seconds = time.perf_counter() - start
     drifts = np.flatnonzero(kinds == Kind.DRIFT)
     ok = bool(kinds[1500] == Kind.ANOMALY and drifts.size == 1 and 2000 <= drifts[0] < 2020)
-    told = f"spike {Kind(kinds[1500]).label}, shift told at {', +'.join(map(str, drifts - 2000)) or 'no event'}"
+    told = (
+        f"spike {Kind(kinds[1500]).label}, shift told at {', +'.join(map(str, drifts - 2000)) or 'no event'}"
+    )
     yield Finding("detector", ok, f"{told}; {seconds:.1f} s with loading or compiling")
 
 

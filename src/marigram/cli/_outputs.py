@@ -1,0 +1,123 @@
+"""The files a run writes beside its alerts: verdicts in `--out`, unusable lines in `--rejects`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from marigram.errors import ParameterError
+from marigram.events import Reject
+from marigram.events.sinks import RejectSink, Sink, open_rejects, open_sink
+from marigram.verdicts import Verdicts
+
+S = TypeVar("S")
+_TABLES = frozenset((".parquet", ".pq", ".arrow", ".feather", ".ipc"))
+"""Files that cannot be read before they are complete."""
+_EVERY = 0.2
+"""Seconds between two times that a slow stream's rows are handed to whoever reads the file."""
+
+
+class Outputs:
+    """Both files, as far as they were asked for.
+
+    Parameters
+    ----------
+    out, rejects
+        Paths; None for none.
+    stood
+        What `settle` returned in the run that is resumed; a file that is not in it begins anew.
+    resumable
+        Whether there will be a state to resume from.
+    clock
+        Seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        out: Path | None,
+        rejects: Path | None,
+        stood: Mapping[str, Any],
+        resumable: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._paths = {"out": out, "rejects": rejects}
+        self._stood = stood
+        self._clock = clock
+        self._last = clock()
+        self._dirty = False
+        self._out: Sink | None = None
+        self._rejects: RejectSink | None = None
+        if out is not None:
+            self._out = _usable(
+                "--out", out, lambda: open_sink(out, start=self._start("out"), resumable=resumable)
+            )
+        if rejects is not None:
+            start = self._start("rejects")
+            self._rejects = _usable("--rejects", rejects, lambda: open_rejects(rejects, start=start))
+        self._is_text = out is None or out.suffix.lower() not in _TABLES
+
+    @property
+    def wanted(self) -> bool:
+        """Whether verdicts are written anywhere."""
+        return self._out is not None
+
+    def write(self, verdicts: Verdicts, rejects: Sequence[Reject]) -> None:
+        """Add one batch."""
+        if self._out is not None and len(verdicts):
+            self._out.write(verdicts)
+            self._dirty = True
+        if self._rejects is not None and rejects:
+            self._rejects.write(rejects)
+            self._dirty = True
+
+    def show(self) -> None:
+        """Let readers of the files see what was written, if that was not done a moment ago."""
+        now = self._clock()
+        if self._dirty and self._is_text and now - self._last >= _EVERY:
+            self.settle()
+            self._last = now
+
+    def settle(self) -> dict[str, Any]:
+        """Put everything on the disk; return where the files stand, as JSON."""
+        self._dirty = False
+        sinks = {"out": self._out, "rejects": self._rejects}
+        return {
+            name: {"path": os.path.abspath(str(self._paths[name])), "at": sink.flush()}
+            for name, sink in sinks.items()
+            if sink is not None
+        }
+
+    def close(self) -> None:
+        """Complete both files."""
+        for sink in (self._out, self._rejects):
+            if sink is not None:
+                sink.close()
+
+    def _start(self, name: str) -> Any:
+        stood = self._stood.get(name)
+        return (
+            stood["at"]
+            if stood is not None and stood["path"] == os.path.abspath(str(self._paths[name]))
+            else None
+        )
+
+
+def _usable(option: str, path: Path, opened: Callable[[], S]) -> S:
+    try:
+        return opened()
+    except FileNotFoundError as error:
+        folder = path.absolute().parent
+        what = (
+            "is gone; the run that is resumed had written to it"
+            if folder.is_dir()
+            else f"there is no folder {folder}"
+        )
+        raise ParameterError(f"{option} {path}: {what}") from error
+    except OSError as error:
+        raise ParameterError(f"{option} {path}: {error.strerror}") from error
+
+
+__all__ = ["Outputs"]

@@ -1,0 +1,75 @@
+"""`marigram watch`: judge a stream as it comes, tell its alerts, and go on where it stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marigram.cli import _options as o
+
+app = o.command("watch")
+
+
+@app.command()
+def watch(
+    sources: o.Sources,
+    schema: o.SchemaFile = None,
+    time: o.TimeColumn = None,
+    key: o.KeyColumns = None,
+    value: o.ValueColumns = None,
+    id: o.IdColumn = None,  # noqa: A002 - the option is called so
+    tz: o.Timezone = None,
+    format: o.Format = None,  # noqa: A002 - the option is called so
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", help="At the end of the last file wait for more, as tail -F does."),
+    ] = False,
+    lateness: o.Lateness = None,
+    rejects: o.Rejects = None,
+    strict: o.Strict = False,
+    out: o.Out = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state", metavar="DIR", help="Keep the state there, and go on exactly where it stopped."
+        ),
+    ] = None,
+    plot: o.Plot = None,
+    alpha: o.Alpha = None,
+    config: o.Config = None,
+    alerts: o.Tell = o.Told.NOTICES,
+    everything: o.All = False,
+    json: o.Json = False,
+    fail_on: o.Fail = None,
+    threads: o.Threads = 1,
+    memory: o.Memory = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Judge a stream: tell anomalies from drift, each with the range that was expected.
+
+    Alerts go to standard output, one readable line each on a terminal, one JSON object each in a pipe. Everything
+    else goes to standard error.
+    """
+    from marigram.cli._config import detector_of, schema_of
+    from marigram.cli._pipeline import Job
+    from marigram.cli._run import Show, watch_job
+    from marigram.cli._values import duration, size
+
+    columns = {"time": time, "key": key, "values": value, "id": id, "tz": tz, "format": format}
+    job = Job(
+        sources=sources,
+        detector=detector_of(config, alpha),
+        schema=schema_of(schema, columns),
+        follow=follow,
+        lateness=None if lateness is None else duration(lateness, "--lateness"),
+        strict=strict,
+        out=out,
+        rejects=rejects,
+        state=state,
+        threads=threads,
+        memory=None if memory is None else size(memory, "--memory"),
+    )
+    show = Show(told=alerts, everything=everything, json=json, quiet=quiet, plot=plot, fail_on=fail_on or ())
+    raise typer.Exit(watch_job(job, show))
