@@ -108,11 +108,21 @@ def test_a_growing_list_of_names_is_looked_up_once() -> None:
     names: list[str] = []
     fleet, plain = Fleet(), Fleet()
     rng = np.random.default_rng(0)
-    for size in (3, 3, 700, 5000):
+    for size in (3, 3, 4, 5, 7, 12, 13, 700, 5000):
         names.extend(f"k{i}" for i in range(len(names), size))
         codes, values = rng.integers(0, size, 500), rng.normal(size=500)
         assert same(fleet.update((codes, names), values), plain.update([names[c] for c in codes], values))
     assert fleet.keys().tolist() == plain.keys().tolist()
+
+
+def test_events_without_keys_are_of_one_key() -> None:
+    _, values, times = stream(1, rows=300, keys=1)
+    fleet = Fleet()
+    table = Verdicts.concat(
+        [fleet.update(None, values[:100], times[:100]), fleet.update(None, values[100:], times[100:])]
+    )
+    assert same(table, mg.Detector().update_many(values, times))
+    assert len(fleet) == 1
 
 
 def test_verdicts_carry_what_was_given() -> None:

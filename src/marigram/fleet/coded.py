@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from marigram.errors import ParameterError
 from marigram.fleet._hashing import first_seen
 from marigram.fleet.columns import library_of, to_arrow
-from marigram.fleet.keys import Allocate, KeyIndex, one_column, refuse_nulls
+from marigram.fleet.keys import KeyIndex, one_column, refuse_nulls
 
 Array: TypeAlias = NDArray[Any]
 Ints: TypeAlias = NDArray[np.int64]
@@ -59,16 +59,11 @@ class CodeNumbers:
     The list may grow at its end; a list of other names must be another object.
     """
 
-    def __init__(self, index: KeyIndex, allocate: Allocate = np.zeros) -> None:
+    def __init__(self, index: KeyIndex) -> None:
         self._index = index
-        self._allocate = allocate
         self._names: Any = None
         self._numbers = np.zeros(0, np.int64)
         self._objects = np.empty(0, object)
-
-    def move(self, allocate: Allocate) -> None:
-        """Use another allocator from the next list of names on."""
-        self._allocate, self._names = allocate, None
 
     def look_up(self, codes: Ints, names: Any) -> tuple[Ints, Array]:
         """Return the number and the key (object or int64) of every row."""
@@ -84,10 +79,11 @@ class CodeNumbers:
         return self._numbers[codes] - 1, self._keys(codes, names)
 
     def _lengthen(self, known: int) -> None:
-        longer = self._allocate((max(known, 2 * len(self._numbers)),), np.int64)
+        room = max(known, 2 * len(self._numbers))
+        longer = np.zeros(room, np.int64)
         longer[: len(self._numbers)] = self._numbers
         self._numbers = longer
-        objects = np.empty(min(known, KEPT) if self._index.kind == "str" else 0, object)
+        objects = np.empty(min(room, KEPT) if self._index.kind == "str" else 0, object)
         objects[: len(self._objects)] = self._objects[: len(objects)]
         self._objects = objects
 

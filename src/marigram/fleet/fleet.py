@@ -38,6 +38,7 @@ STRETCH = 1 << 16
 MOST_THREADS = 256
 _ALONE = 4096
 """Rows below which threads cost more than they bring."""
+_NAMELESS = [""]
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?\s*")
 
 
@@ -131,7 +132,7 @@ class Fleet:
         ----------
         keys
             (n,) texts or integers: a list, a NumPy, pandas, polars or Arrow column, or a pair (codes, names) whose
-            rows are ``names[code]``.
+            rows are ``names[code]``.  None: all events are of one key without a name.
         values
             (n,) numbers or (n, d); null and NaN are missing values.  Not mutated, nor kept.
         times
@@ -152,24 +153,24 @@ class Fleet:
             )
         rows, when, own = value_columns(values), time_column(times), id_column(ids)
         value = rows[:, None] if rows.ndim == 1 else rows
-        coded = as_codes(keys)
+        coded = (np.zeros(len(value), np.int64), _NAMELESS) if keys is None else as_codes(keys)
         column = self._index.read(keys) if coded is None else coded[0]
         self._check(len(column), value, when, own)
         if not len(value):
             return Verdicts(value=rows, kind=np.empty(0, np.uint8))
         if when is not None and np.all(when == NO_TIME):
             when = None
-        residents = self._begun(value.shape[1], when is not None)
         if coded is None:
             numbers, names = self._index.number(column), _names_of(column)
         else:
             numbers, names = self._codes.look_up(*coded)
+        residents = self._begun(value.shape[1], when is not None)
         try:
             columns = self._process(residents, numbers, value, when)
         except BaseException as error:
             self._failure = f"{type(error).__name__}: {error}"
             raise
-        return Verdicts(value=rows, key=names, id=own, time=when, **columns)
+        return Verdicts(value=rows, key=None if keys is None else names, id=own, time=when, **columns)
 
     def feedback(self, key: str | int, seq: int, label: Label) -> Effect:
         """Tell the fleet what became of a flagged verdict; returns what that changed.

@@ -108,7 +108,7 @@ class Residents:
         wider = StateTable(self.table.parameters, self.table.d)
         wider.make_seasonal()
         limit = self._rows_under_cap(wider)
-        if limit is None or not len(self._index):
+        if limit is None or not self.table.capacity:
             self.table.make_seasonal()
             self.limit, self._form = limit, records.layout(wider)
             return
