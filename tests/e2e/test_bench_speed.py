@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from marigram.cli.bench import app
 from marigram.cli.speed.peers import PEERS, installed
 
-FORMS = ["one_key", "one_at_a_time", "keys_10k_times", "d32", "json_lines", "json_lines_iso", "parquet"]
+FORMS = ["one_at_a_time", "keys_10k_times", "d32", "json_lines", "parquet"]
 
 
 @pytest.mark.e2e

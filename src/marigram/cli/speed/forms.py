@@ -27,6 +27,7 @@ class Form:
 
 
 _TEN, _MILLION = (10_000, 1_000), (1_000_000, 50_000)
+_FILE = (5_000_000, 500_000)
 
 FORMS: dict[str, Form] = {
     "one_key": Form("arrays", "arrays", 4_000_000, 100_000),
@@ -37,16 +38,7 @@ FORMS: dict[str, Form] = {
     "keys_1m": Form("very many keys", "arrays", 8_000_000, 200_000, *_MILLION),
     "keys_1m_times": Form("very many keys, times given", "arrays", 8_000_000, 200_000, *_MILLION, times=True),
     "d32": Form("vectors", "arrays", 200_000, 5_000, d=32),
-    "json_lines": Form(
-        "JSON lines to verdicts, epoch ms", "json lines", 5_000_000, 100_000, *_TEN, times=True
-    ),
-    "json_lines_iso": Form(
-        "JSON lines to verdicts, ISO-8601",
-        "json lines iso",
-        5_000_000,
-        100_000,
-        *_TEN,
-        times=True,
-    ),
-    "parquet": Form("Parquet to verdicts", "parquet", 5_000_000, 100_000, *_TEN, times=True),
+    "json_lines": Form("JSON lines to verdicts, epoch ms", "json lines", *_FILE, *_TEN, times=True),
+    "json_lines_iso": Form("JSON lines to verdicts, ISO-8601", "json lines iso", *_FILE, *_TEN, times=True),
+    "parquet": Form("Parquet to verdicts", "parquet", *_FILE, *_TEN, times=True),
 }
