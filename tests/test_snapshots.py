@@ -74,7 +74,10 @@ def test_pieces_and_mapped_arrays(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="do not make it up"):
         snapshots.pack("test", {}, {"a": snapshots.Pieces(whole.dtype, whole.shape, [whole[2:]])})
     snapshots.save(tmp_path / "a", "test", {}, {"a": whole})
-    mapped = snapshots.load(tmp_path / "a", "test", mapped=True)[1]["a"]
+    _, arrays, let_go = snapshots.load_mapped(tmp_path / "a", "test")
+    mapped = arrays["a"]
+    assert same(mapped, whole)
+    let_go()
     assert same(mapped, whole)
     assert not mapped.flags.writeable
 

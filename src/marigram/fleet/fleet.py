@@ -275,7 +275,8 @@ class Fleet:
         SnapshotError
             The file is damaged, cut short, no fleet, or of another version.
         """
-        meta, arrays = snapshot.read(path)
+        saved = snapshot.read(path)
+        meta = saved.meta
         fleet = cls(
             Detector.from_parameters(meta.parameters),
             keys=meta.keys,
@@ -286,7 +287,7 @@ class Fleet:
         fleet.note = meta.note
         if meta.d:
             residents, fleet._flagged = fleet._begun(meta.d, meta.seasonal), Flagged(meta.d)
-            snapshot.fill(path, meta, arrays, fleet._index, residents, fleet._flagged)
+            snapshot.fill(saved, fleet._index, residents, fleet._flagged)
         return fleet
 
     def _number(self, key: Any) -> int:

@@ -7,8 +7,8 @@ depend on a cap.  Records are written and read stretch by stretch: neither way n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -59,28 +59,31 @@ def write(
     snapshots.save(path, KIND, msgspec.to_builtins(meta), arrays)
 
 
-def read(path: str | os.PathLike[str]) -> tuple[Meta, Mapping[str, Array]]:
-    """Return what a fleet's file says, its arrays as views of the file."""
-    plain, arrays = snapshots.load(path, KIND, mapped=True)
+class Saved(NamedTuple):
+    """A fleet's file, opened: what it says, its arrays as views of the file, and how to let read pages go."""
+
+    path: str
+    meta: Meta
+    arrays: Mapping[str, Array]
+    let_go: Callable[[], None]
+
+
+def read(path: str | os.PathLike[str]) -> Saved:
+    """Open a fleet's file; ``SnapshotError`` when it is damaged, no fleet, or of another version."""
+    plain, arrays, let_go = snapshots.load_mapped(path, KIND)
     if plain.get("version") != VERSION:
         raise SnapshotError(
             f"{path} holds a fleet of version {plain.get('version')}, this marigram reads {VERSION}"
         )
     try:
-        return msgspec.convert(plain, Meta), arrays
+        return Saved(str(path), msgspec.convert(plain, Meta), arrays, let_go)
     except msgspec.ValidationError as error:
         raise SnapshotError(f"{path} holds no fleet of this version: {error}") from error
 
 
-def fill(
-    path: str | os.PathLike[str],
-    meta: Meta,
-    arrays: Mapping[str, Array],
-    index: KeyIndex,
-    residents: Residents,
-    flagged: Flagged,
-) -> None:
-    """Fill an empty index, table and ring of flagged verdicts from what :func:`read` gave."""
+def fill(saved: Saved, index: KeyIndex, residents: Residents, flagged: Flagged) -> None:
+    """Fill an empty index, table and ring of flagged verdicts from a file."""
+    path, meta, arrays, let_go = saved
     try:
         found = arrays["records"]
         if found.dtype != residents.form or found.shape != (meta.count,):
@@ -88,10 +91,11 @@ def fill(
         numbers = index.number(index.column_of(arrays))
         if not np.array_equal(numbers, np.arange(meta.count)):
             raise SnapshotError(f"{path} does not name each of its {meta.count} keys once")
+        words = found.view(np.uint64).reshape(meta.count, found.dtype.itemsize // 8)
         step = records.step(residents.form)
         for start in range(0, meta.count, step):
-            part = np.ascontiguousarray(found[start : start + step])
-            residents.adopt(numbers[start : start + step], part.view(np.uint64).reshape(len(part), -1))
+            residents.adopt(numbers[start : start + step], words[start : start + step])
+            let_go()
         residents.table.pool[:] = arrays["pool"]
         flagged.take(arrays["flagged"])
     except KeyError as error:
@@ -104,4 +108,4 @@ def _record_parts(residents: Residents, count: int, form: np.dtype[Any]) -> Iter
         yield residents.fields_of(np.arange(start, min(count, start + step)))
 
 
-__all__ = ["VERSION", "Meta", "fill", "read", "write"]
+__all__ = ["VERSION", "Meta", "Saved", "fill", "read", "write"]

@@ -16,7 +16,7 @@ arrays                raw, in the header's order, each starting at a multiple of
 The bytes depend on the content alone (no clock, no padding garbage): the same state gives the same file.
 """
 
-from marigram.snapshots.container import Pieces, load, pack, save, unpack
+from marigram.snapshots.container import Pieces, load, load_mapped, pack, save, unpack
 from marigram.snapshots.dtypes import decode_dtype, encode_dtype
 from marigram.snapshots.files import replace_file, sync_folder
 
@@ -25,6 +25,7 @@ __all__ = [
     "decode_dtype",
     "encode_dtype",
     "load",
+    "load_mapped",
     "pack",
     "replace_file",
     "save",

@@ -9,7 +9,7 @@ import mmap
 import os
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
@@ -81,21 +81,37 @@ def save(path: str | os.PathLike[str], kind: str, meta: Mapping[str, Any], array
     replace_file(path, lambda sink: _write(sink, kind, meta, arrays))
 
 
-def load(
-    path: str | os.PathLike[str], kind: str, *, mapped: bool = False
-) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return ``(meta, arrays)`` of a file that ``save`` wrote.
+def load(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return ``(meta, arrays)`` of a file that ``save`` wrote; the arrays are new."""
+    content = _mapped(path)
+    return _parse(memoryview(content), kind, str(path), copy=True)
 
-    With ``mapped`` the arrays are read-only views of the file: a state larger than memory can be walked through.
+
+def load_mapped(
+    path: str | os.PathLike[str], kind: str
+) -> tuple[dict[str, Any], dict[str, Array], Callable[[], None]]:
+    """Return ``(meta, arrays, let_go)``, the arrays as read-only views of the file.
+
+    A state larger than memory is walked through so: ``let_go()`` makes the process forget the pages it has read.
     """
+    content = _mapped(path)
+
+    def let_go() -> None:
+        if hasattr(mmap, "MADV_DONTNEED"):
+            content.madvise(mmap.MADV_DONTNEED)
+
+    return *_parse(memoryview(content), kind, str(path), copy=False), let_go
+
+
+def _mapped(path: str | os.PathLike[str]) -> mmap.mmap:
+    """Return the content of a verified file."""
     try:
         with open(path, "rb") as source:
             size = os.fstat(source.fileno()).st_size
             _verify(source, size, str(path))
-            content = memoryview(mmap.mmap(source.fileno(), size, access=mmap.ACCESS_READ))
+            return mmap.mmap(source.fileno(), size, access=mmap.ACCESS_READ)
     except OSError as error:
         raise SnapshotError(f"cannot read the snapshot {path}: {error.strerror}") from error
-    return _parse(content, kind, str(path), copy=not mapped)
 
 
 def _write(sink: BinaryIO, kind: str, meta: Mapping[str, Any], arrays: Arrays) -> None:
@@ -199,4 +215,4 @@ def _package_version() -> str:
         return "unknown"
 
 
-__all__ = ["Pieces", "load", "pack", "save", "unpack"]
+__all__ = ["Pieces", "load", "load_mapped", "pack", "save", "unpack"]
