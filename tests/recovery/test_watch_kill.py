@@ -27,7 +27,7 @@ import marigram.cli._pipeline as pipeline
 import marigram.store.checkpoint as checkpoint
 from marigram.cli import main
 checkpoint.EVERY, checkpoint.SHARE = 0.01, 1.0
-pipeline.open_source = partial(pipeline.open_source, batch_rows=500)
+pipeline.opened = partial(pipeline.opened, batch_rows=500)
 main()
 """
 LINES = 60_000

@@ -1,9 +1,8 @@
-"""Turns `--config TOML` and the flags into the detector and the schema that they describe."""
+"""Turns `--config TOML` and `--alpha` into the detector that they describe."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from marigram.cli._values import nearest
 from marigram.detectors.default import Detector
 from marigram.detectors.parameters import Parameters
 from marigram.errors import ParameterError
-from marigram.events import Schema
 
 _TABLE = "detector"
 _TABLES = (_TABLE, "schema")
@@ -30,15 +28,6 @@ def detector_of(config: Path | None, alpha: float | None) -> Detector:
     if alpha is not None:
         settings["alpha"] = alpha
     return Detector(**settings)
-
-
-def schema_of(file: Path | None, columns: Mapping[str, Any]) -> Schema:
-    """The schema of the file `--schema`, of which flags replace what they name; None and empty leave it alone."""
-    try:
-        told = {} if file is None else Schema.from_toml(file).to_mapping()
-    except OSError as error:
-        raise ParameterError(f"--schema {file}: {error.strerror}") from error
-    return Schema.from_mapping(told | {name: setting for name, setting in columns.items() if setting})
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -61,4 +50,4 @@ def _settings(path: Path) -> dict[str, Any]:
     return settings
 
 
-__all__ = ["detector_of", "schema_of"]
+__all__ = ["detector_of"]

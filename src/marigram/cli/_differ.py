@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 
 import msgspec
 
+from marigram.cli._columns import opened
 from marigram.cli._compare import Comparison, Side
 from marigram.cli._errors import ExitCode, say
 from marigram.cli._options import Told
@@ -14,7 +16,6 @@ from marigram.cli._report import Report
 from marigram.cli._stop import Stop
 from marigram.detectors.default import Detector
 from marigram.errors import InputError
-from marigram.events import open_source
 from marigram.events.sinks import open_rejects
 from marigram.fleet import Fleet
 from marigram.verdicts import Verdict, alert_line
@@ -27,7 +28,7 @@ def compare_job(job: Job, other: Detector, *, told: Told, json: bool, quiet: boo
     report = Report(quiet, json)
     if job.detector.parameters == other.parameters:
         report.note("both settings are the same, so nothing will differ")
-    source = open_source(job.sources, job.schema, lateness=job.lateness, strict=job.strict)
+    source = opened(job.sources, job.schema, **job.reading)
     report.inferred(source)
     names = source.schema.values if source.schema.d > 1 else None
     rejected = None if job.rejects is None else open_rejects(job.rejects)
@@ -35,7 +36,7 @@ def compare_job(job: Job, other: Detector, *, told: Told, json: bool, quiet: boo
     comparison = Comparison(told)
     json = json or not sys.stdout.isatty()
     rows = 0
-    with Stop() as stop:
+    with Stop() as stop, closing(source):
         for batch in stop.over(source):
             keys = None if batch.key_codes is None else (batch.key_codes, batch.key_names)
             judged = [fleet.update(keys, batch.values, batch.times, batch.ids) for fleet in (first, second)]

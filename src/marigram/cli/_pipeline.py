@@ -20,6 +20,7 @@ import msgspec
 
 from marigram.cli._again import Seen, unseen
 from marigram.cli._alerts import Alerts
+from marigram.cli._columns import opened
 from marigram.cli._errors import mute
 from marigram.cli._outputs import Outputs
 from marigram.cli._report import Report
@@ -29,7 +30,7 @@ from marigram.cli._stop import Stop
 from marigram.cli._totals import Summary, Totals
 from marigram.detectors.default import Detector
 from marigram.errors import InputError
-from marigram.events import Batch, Schema, Source, open_source
+from marigram.events import Batch, Schema, Source
 from marigram.fleet import Fleet
 from marigram.store import Checkpoint, Position
 from marigram.verdicts import Verdicts
@@ -58,6 +59,11 @@ class Job:
     def comes_once(self) -> bool:
         """Whether a source cannot be read a second time."""
         return not all(os.path.isfile(source) for source in self.sources)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How sources are read."""
+        return {"follow": self.follow, "lateness": self.lateness, "strict": self.strict}
 
     def settings(self) -> dict[str, Any]:
         """What verdicts depend on, and a run that is resumed may not change."""
@@ -125,7 +131,8 @@ class Pipeline:
         """
         with ExitStack() as stack:
             stop = stack.enter_context(Stop())
-            self._checkpoint, position = self._restored(stack)
+            self._stack = stack
+            self._checkpoint, position = self._restored()
             source = None if self._memory.schema else self._opened()
             stood = position.sinks
             self._outputs = Outputs(self._job.out, self._job.rejects, stood, self._checkpoint is not None)
@@ -143,14 +150,14 @@ class Pipeline:
         totals = self._memory.totals
         return Summary(totals, self._lines, len(self._fleet), totals.rows - before, seconds)
 
-    def _restored(self, stack: ExitStack) -> tuple[Checkpoint | None, Position]:
+    def _restored(self) -> tuple[Checkpoint | None, Position]:
         """Take up the last run's state, or begin."""
         job = self._job
         self._fleet = job.fleet()
         if job.state is None:
             return None, Position()
         checkpoint = Checkpoint(job.state, job.settings(), memory=job.memory, threads=job.threads)
-        stack.enter_context(checkpoint)
+        self._stack.enter_context(checkpoint)
         for notice in checkpoint.notices:
             self._report.note(notice)
         if checkpoint.fleet is not None:
@@ -164,14 +171,9 @@ class Pipeline:
     def _opened(self) -> Source:
         """The source; from its beginning, or behind what was dealt with."""
         job = self._job
-        source = open_source(
-            job.sources,
-            self.schema,
-            follow=job.follow,
-            lateness=job.lateness,
-            strict=job.strict,
-            start=None if job.comes_once else self._offset,
-        )
+        start = None if job.comes_once else self._offset
+        source = opened(job.sources, self.schema, start=start, **job.reading)
+        self._stack.callback(source.close)
         if not self._memory.schema:
             self._report.inferred(source)
             self._memory.schema = source.schema.to_mapping()

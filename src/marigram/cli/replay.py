@@ -48,7 +48,8 @@ def replay(
     With --compare the alerts are shown that only one of two settings gives: - those of --config and --alpha alone,
     + those of the other alone; at the end the counts, by key and by day.
     """
-    from marigram.cli._config import detector_of, schema_of
+    from marigram.cli._columns import schema_of
+    from marigram.cli._config import detector_of
     from marigram.cli._pipeline import Job
     from marigram.cli._run import Show, watch_job
     from marigram.cli._values import duration, size

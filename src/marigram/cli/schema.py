@@ -26,12 +26,11 @@ def schema(
 
     What is said with flags or --schema is checked against the source, the rest is inferred from its first rows.
     """
-    from marigram.cli._config import schema_of
+    from marigram.cli._columns import opened, schema_of
     from marigram.cli._errors import say
-    from marigram.events import open_source
 
     columns = {"time": time, "key": key, "values": value, "id": id, "tz": tz, "format": format}
-    source = open_source(sources, schema_of(known, columns))
+    source = opened(sources, schema_of(known, columns))
     source.close()
     if not quiet:
         for reason in source.reasons:

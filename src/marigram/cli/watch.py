@@ -52,7 +52,8 @@ def watch(
     Alerts go to standard output, one readable line each on a terminal, one JSON object each in a pipe. Everything
     else goes to standard error.
     """
-    from marigram.cli._config import detector_of, schema_of
+    from marigram.cli._columns import schema_of
+    from marigram.cli._config import detector_of
     from marigram.cli._pipeline import Job
     from marigram.cli._run import Show, watch_job
     from marigram.cli._values import duration, size
