@@ -16,6 +16,8 @@ from marigram.verdicts import Verdicts, alert_line
 
 _BULK = 1000
 """From so many rows on, the column-wise writer is worth loading."""
+_WIDE = 110
+"""Columns of a terminal that show a whole alert; on a narrower one it goes over two lines rather than lose its end."""
 
 
 def told_rows(verdicts: Verdicts, told: Told) -> NDArray[np.intp]:
@@ -77,7 +79,8 @@ class Alerts:
     def _print(self, chosen: Verdicts) -> None:
         self._before()
         if self._human:
-            width = shutil.get_terminal_size((0, 0)).columns if self._stream.isatty() else 0
+            columns = shutil.get_terminal_size((0, 0)).columns if self._stream.isatty() else 0
+            width = columns if columns >= _WIDE else 0
             lines = (alert_line(verdict, width, self._colour, names=self.names) for verdict in chosen)
             self._stream.write("".join(f"{line}\n" for line in lines))
             self._stream.flush()

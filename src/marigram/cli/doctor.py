@@ -132,4 +132,10 @@ def _disks() -> Iterator[Finding]:
 
 
 def _state(folder: Path) -> Iterator[Finding]:
-    raise NotImplementedError(folder)
+    from marigram.store import examine
+
+    if not folder.is_dir():
+        yield Finding("state", False, f"{folder} is no folder")
+        return
+    found = [Finding(name, whole, detail) for name, whole, detail in examine(folder)]
+    yield from found or [Finding("state", False, f"{folder} holds no state")]
