@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from marigram.errors import ParameterError
+from marigram.errors import ParameterError, SnapshotError
 from marigram.kinds import Kind
 
 Array: TypeAlias = NDArray[Any]
@@ -101,7 +101,7 @@ class Flagged:
     def take(self, rows: Array) -> None:
         """Remember what :meth:`rows` of another ring gave."""
         if rows.dtype != self._dtype:
-            raise ParameterError("the flagged verdicts have another layout than this version's")
+            raise SnapshotError("the flagged verdicts have another layout than this version's")
         self._append(rows)
 
     def _append(self, fresh: Array) -> None:

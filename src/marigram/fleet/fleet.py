@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigram.detectors.default import Detector, new_columns, process_shard, with_drifts
+from marigram.detectors.forgiveness import forgive
 from marigram.detectors.parameters import Parameters
 from marigram.detectors.state import StateTable
 from marigram.errors import ParameterError
@@ -181,23 +182,22 @@ class Fleet:
             The verdict: an ``anomaly``, ``undecided`` or ``drift`` among the last 65,536.
         label
             ``"true"``: confirmed, nothing changes.  ``"false"`` or ``"expected"``: the key learns it as normal,
-            once.
+            once; of a drift, which has moved the norm already, it is only noted.
         """
         code = label_code(label)
         number = self._known(key)
         row = None if self._flagged is None else self._flagged.find(number, seq)
         if row is None or self._residents is None:
             raise ParameterError(f"no flagged verdict {seq} of {key!r} is remembered")
-        learn = code != label_code("true") and row["label"] in (0, label_code("true"))
+        wrong = code != label_code("true") and row["label"] in (0, label_code("true"))
+        learn = wrong and row["kind"] != Kind.DRIFT
         slots, _ = self._residents.place(np.array([number]), 0)
         table, slot = self._residents.table, int(slots[0])
         before = after = float(table.heads["z_alpha"][slot])
         if learn:
-            from marigram.detectors.default import forgive
-
             changed = forgive(table, slot, {name: row[name] for name in row.dtype.names})
             before, after = changed["before"], changed["after"]
-        if learn or row["label"] == 0:
+        if wrong or row["label"] == 0:
             row["label"] = code
         return Effect(key, seq, Kind(int(row["kind"])), label, before, after)
 
