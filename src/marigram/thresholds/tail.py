@@ -32,6 +32,8 @@ MEMORY = 32768.0
 """Counts are halved when this many (times the dimension) are held."""
 FIRST_FIT = 40.0
 WIDTHS_INVERSE = np.concatenate([[0.0], 1.0 / np.diff(EDGES)])
+BEYOND = -9.0
+"""log S from which a finite end is not believed."""
 CORRECTION = 0.3
 """Share of the variance of log S that widens the tail."""
 SMALLEST = 1e-300
@@ -111,10 +113,23 @@ def probability(tail, z, log_alpha):
     return pareto_probability(z - u, tail.xi, tail.beta, tail.zeta, tail.spread, log_alpha)
 
 
+@part
+def beyond_the_end(excess, xi, beta):
+    """log S of a tail with a finite end, continued by a power law of equal slope from BEYOND on.
+
+    A fitted end is an extrapolation; without this every value behind it would be equally impossible.
+    """
+    t = math.exp(-xi * BEYOND)
+    start = beta / xi * (t - 1.0)
+    return BEYOND - start / (beta * t) * math.log(excess / start)
+
+
 @piece
 def pareto_probability(excess, xi, beta, zeta, spread, log_alpha):
     """zeta S(excess) with the predictive correction."""
     y = log_survival(excess, xi, beta)
+    if xi < 0.0 and y < BEYOND:
+        y = beyond_the_end(excess, xi, beta)
     if spread > 0.0:
         scale = log_alpha - log(zeta)
         if scale < 0.0:
