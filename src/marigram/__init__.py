@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from marigram.errors import InputError, MarigramError, ParameterError, SnapshotError
     from marigram.fleet import Fleet
     from marigram.kinds import Kind
-    from marigram.online import ClippedLinear, ClippedMean, ClippedScale, StepEnsemble
+    from marigram.online import ClippedLinear, ClippedMean, ClippedScale, EstimatorTable, StepEnsemble
     from marigram.verdicts import Verdict, Verdicts
 
 __version__ = "0.1.0"
@@ -27,6 +27,7 @@ _ROOM_OF = {
     "ClippedMean": "online",
     "ClippedScale": "online",
     "Detector": "detectors.default",
+    "EstimatorTable": "online",
     "Fleet": "fleet",
     "InputError": "errors",
     "Kind": "kinds",
@@ -44,6 +45,7 @@ __all__ = [
     "ClippedMean",
     "ClippedScale",
     "Detector",
+    "EstimatorTable",
     "Fleet",
     "InputError",
     "Kind",

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
 from marigram.errors import ParameterError
 
 
@@ -18,6 +21,11 @@ def number_in(name: str, value: Any, low: float, high: float, *, above: bool = F
     if not low <= number <= high or (above and number == low):
         raise ParameterError(f"{name} must lie in {span}, got {value!r}")
     return number
+
+
+def settle(struct: Struct, name: str, low: float, high: float, *, above: bool = False) -> None:
+    """Check a number of a frozen parameter object as it is made, and keep it as a plain float."""
+    force_setattr(struct, name, number_in(name, getattr(struct, name), low, high, above=above))
 
 
 def integer_in(name: str, value: Any, low: int, high: int) -> int:
@@ -37,4 +45,4 @@ def one_of(name: str, value: Any, legal: Sequence[str]) -> str:
     return value
 
 
-__all__ = ["integer_in", "number_in", "one_of"]
+__all__ = ["integer_in", "number_in", "one_of", "settle"]

@@ -19,10 +19,11 @@ import math
 from typing import Literal
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from marigram.numerics.elementary import exp_small, larger, smaller
 from marigram.numerics.jit import piece
-from marigram.online._ranges import number_in, one_of
+from marigram.online._ranges import number_in, one_of, settle
 from marigram.online.records import CLIP, N
 
 FIELDS = [("clip", "f8"), ("tau", "f8")]
@@ -56,8 +57,8 @@ class Clips(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if isinstance(self.level, str):
             one_of("clip", self.level, ("quantile",))
         elif self.level is not None:
-            number_in("clip", self.level, SMALLEST, LARGEST)
-        number_in("tau", self.tau, 0.5, 0.999)
+            force_setattr(self, "level", number_in("clip", self.level, SMALLEST, LARGEST))
+        settle(self, "tau", 0.5, 0.999)
 
     def settings(self) -> dict[str, float]:
         """The fields a kernel reads."""

@@ -95,95 +95,10 @@ def fading(y):
 
 
 @piece
-def step(p, s, x, far):
-    """Learn the vector x into the record s; ``far`` is scratch, (K,)."""
-    d = x.shape[0]
-    weight = s[VALUE + d : VALUE + d + K]
-    theta = s[VALUE + d + K : VALUE + d + K + K * d]
-    if s[T] < p.first:
-        begin(p, s, x, VALUE + d + K, far)
-        if s[T] == p.first:
-            spread(s, weight, theta, d)
-        return
-    value = s[VALUE : VALUE + d]
-    norm = distance(x, value)
-    level = clip_level(p, s)
-    if level > 0.0:
-        measure(theta, x, far)
-        reweigh(weight, far, norm, level)
-        follow(theta, x, level, 1.0 / (s[T] + 1.0), far)
-        mix(value, weight, theta, far)
-    clip_learn(p, s, norm)
-    s[N] += 1.0
-    s[T] += 1.0
-
-
-@part
-def spread(s, weight, theta, d):
-    """All levels at the estimate, with equal weights."""
-    for k in range(weight.shape[0]):
-        weight[k] = 1.0 / K
-        for j in range(d):
-            theta[k * d + j] = s[VALUE + j]
-
-
-@piece
-def measure(theta, x, far):
-    """far[k] = |x - theta_k|."""
-    d = x.shape[0]
-    if d == 1:
-        for k in range(far.shape[0]):
-            far[k] = abs(x[0] - theta[k])
-    else:
-        for k in range(far.shape[0]):
-            far[k] = distance(x, theta[k * d : (k + 1) * d])
-
-
-@piece
-def reweigh(weight, far, norm, level):
-    """Share, then weigh the levels by their losses, taken relative to the loss of their mean; not normalised."""
-    inverse = 1.0 / level
-    reference = huber(smaller(norm * inverse, FAR))
-    for k in range(weight.shape[0]):
-        loss = huber(smaller(far[k] * inverse, FAR)) - reference
-        weight[k] = ((1.0 - SHARE) * weight[k] + SHARE / K) * fading(RATE * loss)
-
-
-@piece
-def follow(theta, x, level, average, far):
-    """Move each level towards x by its step, or by 1/(t + 1) while that is larger."""
-    d = x.shape[0]
-    if d == 1:
-        for k in range(far.shape[0]):
-            theta[k] += larger(STEPS[k], average) * clip(x[0] - theta[k], level)
-    else:
-        for k in range(far.shape[0]):
-            own = theta[k * d : (k + 1) * d]
-            factor = larger(STEPS[k], average) * clip_factor(level, far[k])
-            for j in range(d):
-                own[j] += factor * (x[j] - own[j])
-
-
-@piece
-def mix(value, weight, theta, work):
-    """Normalise the weights; form the mean by differences from one level, so that a large offset costs no precision."""
-    d = value.shape[0]
-    whole = 1.0 / total(weight)
-    for k in range(weight.shape[0]):
-        weight[k] *= whole
-    if d == 1:
-        for k in range(weight.shape[0]):
-            work[k] = weight[k] * (theta[k] - theta[0])
-        value[0] = theta[0] + total(work)
-        return
-    for j in range(d):
-        value[j] = 0.0
-    for k in range(weight.shape[0]):
-        own = theta[k * d : (k + 1) * d]
-        for j in range(d):
-            value[j] += weight[k] * (own[j] - theta[j])
-    for j in range(d):
-        value[j] += theta[j]
+def reweighed(weight, far, inverse, reference):
+    """A weight after the share and the loss at this distance, relative to the loss of the mean; not normalised."""
+    loss = huber(smaller(far * inverse, FAR)) - reference
+    return ((1.0 - SHARE) * weight + SHARE / K) * fading(RATE * loss)
 
 
 @piece
@@ -196,6 +111,79 @@ def total(w):
         c += w[k + 2]
         e += w[k + 3]
     return (a + b) + (c + e)
+
+
+@piece
+def learn_number(value, weight, theta, x, level, reference, average, work):
+    """Learn the number x; in loops over the levels that a machine takes several at a time."""
+    inverse = 1.0 / level
+    for k in range(weight.shape[0]):
+        e = x - theta[k]
+        weight[k] = reweighed(weight[k], abs(e), inverse, reference)
+        theta[k] += larger(STEPS[k], average) * clip(e, level)
+    whole = 1.0 / total(weight)
+    for k in range(weight.shape[0]):
+        weight[k] *= whole
+        work[k] = weight[k] * (theta[k] - theta[0])
+    value[0] = theta[0] + total(work)
+
+
+@part
+def learn_vector(value, weight, theta, x, level, reference, average):
+    """Learn the vector x; level by level."""
+    d = x.shape[0]
+    for k in range(weight.shape[0]):
+        own = theta[k * d : (k + 1) * d]
+        far = distance(x, own)
+        weight[k] = reweighed(weight[k], far, 1.0 / level, reference)
+        factor = larger(STEPS[k], average) * clip_factor(level, far)
+        for j in range(d):
+            own[j] += factor * (x[j] - own[j])
+    whole = 1.0 / total(weight)
+    for j in range(d):
+        value[j] = 0.0
+    for k in range(weight.shape[0]):
+        weight[k] *= whole
+        own = theta[k * d : (k + 1) * d]
+        for j in range(d):
+            value[j] += weight[k] * (own[j] - theta[j])
+    for j in range(d):
+        value[j] += theta[j]
+
+
+@part
+def start(s, weight, theta, d):
+    """All levels at the estimate, with equal weights."""
+    for k in range(weight.shape[0]):
+        weight[k] = 1.0 / K
+        for j in range(d):
+            theta[k * d + j] = s[VALUE + j]
+
+
+@piece
+def step(p, s, x, work):
+    """Learn x, a vector or a number as a vector of one, into the record s; ``work`` is scratch, (K,)."""
+    d = x.shape[0]
+    value = s[VALUE : VALUE + d]
+    weight = s[VALUE + d : VALUE + d + K]
+    theta = s[VALUE + d + K : VALUE + d + K + K * d]
+    if s[T] < p.first:
+        begin(p, s, x, VALUE + d + K, work)
+        if s[T] == p.first:
+            start(s, weight, theta, d)
+        return
+    norm = distance(x, value)
+    level = clip_level(p, s)
+    if level > 0.0:
+        reference = huber(smaller(norm / level, FAR))
+        average = 1.0 / (s[T] + 1.0)
+        if d == 1:
+            learn_number(value, weight, theta, x[0], level, reference, average, work)
+        else:
+            learn_vector(value, weight, theta, x, level, reference, average)
+    clip_learn(p, s, norm)
+    s[N] += 1.0
+    s[T] += 1.0
 
 
 @kernel

@@ -23,7 +23,7 @@ from marigram.numerics.bits import prefetch
 from marigram.numerics.elementary import clip, exp_small, larger, median
 from marigram.numerics.jit import kernel, part, piece
 from marigram.online import clips, steps
-from marigram.online._ranges import number_in
+from marigram.online._ranges import settle
 from marigram.online.beginning import FIRST
 from marigram.online.clips import EARLY_GAIN, GAIN, Clips, clip_factor, clip_learn, clip_level
 from marigram.online.estimator import TargetEstimator
@@ -49,14 +49,14 @@ class LinearParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ball: float | None = None
 
     def __post_init__(self) -> None:
-        number_in("mu", self.mu, 0.0, LARGEST)
+        settle(self, "mu", 0.0, LARGEST)
         if isinstance(self.smoothness, str):
             if self.smoothness != "auto":
                 raise ParameterError(f"smoothness must be 'auto' or a number, got {self.smoothness!r}")
         else:
-            number_in("smoothness", self.smoothness, 1 / LARGEST, LARGEST)
+            settle(self, "smoothness", 1 / LARGEST, LARGEST)
         if self.ball is not None:
-            number_in("ball", self.ball, 0.0, LARGEST, above=True)
+            settle(self, "ball", 0.0, LARGEST, above=True)
 
     def settings(self) -> Array:
         """The compiled form."""

@@ -21,7 +21,7 @@ from marigram.numerics.bits import prefetch
 from marigram.numerics.elementary import larger
 from marigram.numerics.jit import kernel, part, piece
 from marigram.online import clips, steps
-from marigram.online._ranges import number_in
+from marigram.online._ranges import settle
 from marigram.online.beginning import FIRST, HELD, begin, distance
 from marigram.online.clips import Clips, clip_factor, clip_learn, clip_level
 from marigram.online.estimator import ValueEstimator
@@ -55,9 +55,9 @@ class MeanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.start is not None:
-            number_in("start", self.start, -MAGNITUDE, MAGNITUDE)
+            settle(self, "start", -MAGNITUDE, MAGNITUDE)
         if self.ball is not None:
-            number_in("ball", self.ball, 0.0, MAGNITUDE, above=True)
+            settle(self, "ball", 0.0, MAGNITUDE, above=True)
 
     @property
     def first(self) -> int:

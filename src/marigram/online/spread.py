@@ -19,7 +19,7 @@ from marigram.numerics.bits import prefetch
 from marigram.numerics.elementary import clip, exp_small, larger, median, smaller
 from marigram.numerics.jit import kernel, part, piece
 from marigram.online import steps
-from marigram.online._ranges import number_in
+from marigram.online._ranges import settle
 from marigram.online.beginning import FIRST, HELD
 from marigram.online.estimator import ValueEstimator
 from marigram.online.records import (
@@ -63,7 +63,7 @@ class ScaleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.centre is not None:
-            number_in("centre", self.centre, -MAGNITUDE, MAGNITUDE)
+            settle(self, "centre", -MAGNITUDE, MAGNITUDE)
 
     def settings(self) -> Array:
         """The compiled form."""

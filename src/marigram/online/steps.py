@@ -24,7 +24,7 @@ import msgspec
 from marigram.errors import ParameterError
 from marigram.numerics.elementary import larger
 from marigram.numerics.jit import piece
-from marigram.online._ranges import integer_in, number_in, one_of
+from marigram.online._ranges import integer_in, number_in, one_of, settle
 
 Kind = Literal["constant", "power", "anytime", "half-life"]
 
@@ -73,13 +73,13 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     f"{name}= has no meaning for step={self.kind!r}, which reads {', '.join(used)}"
                 )
         if self.kind == "constant":
-            number_in("rate", self.rate, 0.0, 1.0, above=True)
+            settle(self, "rate", 0.0, 1.0, above=True)
         if self.kind == "power":
             integer_in("horizon", self.horizon, 1, 10**15)
         if self.kind == "half-life":
-            number_in("half_life", self.half_life, 0.5, 1e12)
+            settle(self, "half_life", 0.5, 1e12)
         if self.alpha is not None:
-            number_in("alpha", self.alpha, 0.0, 1.0, above=True)
+            settle(self, "alpha", 0.0, 1.0, above=True)
 
     @classmethod
     def of(
