@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from marigram.events import KeyNames, Schema
+from marigram.events import KeyNames, Schema, _scan, decode
 from marigram.events.decode import LineDecoder
 from marigram.events.lines import LineReader
 from marigram.events.streams import FileStream
 
-from .strategies import broken, csv_lines, json_lines
+from .strategies import NUMBERS, broken, csv_lines, json_lines
 
 HEADER = ["ts", "k", "v", "w", "id"]
 SCHEMAS = [
@@ -32,7 +32,7 @@ def decoded(path: Path, schema: Schema, header: list[str] | None, *, slowly: boo
     """All columns of a file, keys as texts; rejects as (line, reason, raw)."""
     names = KeyNames()
     stream = FileStream(str(path))
-    reader = LineReader(stream, "f")
+    reader = LineReader(stream, "f", block=64 if slowly else 1 << 16)
     decoder = LineDecoder(schema, "f", header, names, rows, (1 << 40) if slowly else 0)
     parts = []
     while block := reader.next() or reader.finish():
@@ -68,42 +68,91 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("scan") / "lines"
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    st.lists(
-        st.one_of(broken(json_lines()), st.binary(max_size=20).filter(lambda b: b"\n" not in b)), max_size=30
-    ),
-    st.sampled_from(SCHEMAS),
-    st.sampled_from([3, 1000]),
-    st.sampled_from([b"", b"\n"]),
-)
-@example([b'{"ts":"2024-01-01","k":"a","v":1,"v":null}'], SCHEMAS[0], 3, b"")
-@example(
-    [b'{"ts":"2024-01-01","k":"\xff","v":1}', '{"ts":"2024-01-01","k":"ü","v":1}'.encode()],
-    SCHEMAS[0],
-    3,
-    b"",
-)
-@example([b'{"ts":"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0","k":"a","v":1}'], SCHEMAS[0], 3, b"")
-def test_json_lines(path, lines, schema, rows, end):
+def some(lines):
+    noise = st.binary(max_size=20).filter(lambda raw: b"\n" not in raw)
+    return st.lists(st.one_of(broken(lines), broken(lines), noise), max_size=20)
+
+
+def compare(path, lines, schema, header, rows, end):
     path.write_bytes(b"\n".join(lines) + end)
-    same(
-        decoded(path, schema, None, slowly=False, rows=rows),
-        decoded(path, schema, None, slowly=True, rows=rows),
-    )
+    quick = decoded(path, schema, header, slowly=False, rows=rows)
+    same(quick, decoded(path, schema, header, slowly=True, rows=rows))
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    st.lists(
-        st.one_of(broken(csv_lines()), st.binary(max_size=20).filter(lambda b: b"\n" not in b)), max_size=30
-    ),
-    st.sampled_from(SCHEMAS),
-    st.sampled_from([3, 1000]),
+COMMON = {
+    "schema": st.sampled_from(SCHEMAS),
+    "rows": st.sampled_from([3, 1000]),
+    "end": st.sampled_from([b"", b"\n"]),
+}
+PLAIN = {"schema": SCHEMAS[0], "rows": 3, "end": b""}
+
+
+@settings(max_examples=120)
+@given(lines=some(json_lines()), **COMMON)
+@example(lines=[b'{"ts":"2024-01-01","k":"a","v":1,"v":null}'], **PLAIN)
+@example(
+    lines=[b'{"ts":"2024-01-01","k":"\xff","v":1}', '{"ts":"2024-01-01","k":"ü","v":1}'.encode()], **PLAIN
 )
-def test_csv(path, lines, schema, rows):
-    path.write_bytes(b"\n".join(lines))
-    same(
-        decoded(path, schema, HEADER, slowly=False, rows=rows),
-        decoded(path, schema, HEADER, slowly=True, rows=rows),
-    )
+@example(lines=[b'{"ts":"' + b"\0" * 16 + b'","k":"a","v":1}'], **PLAIN)
+def test_json_lines(path, lines, schema, rows, end):
+    compare(path, lines, schema, None, rows, end)
+
+
+@settings(max_examples=120)
+@given(lines=some(csv_lines()), **COMMON)
+def test_csv(path, lines, schema, rows, end):
+    compare(path, lines, schema, HEADER, rows, end)
+
+
+@pytest.mark.slow
+@settings(max_examples=4000)
+@given(lines=some(json_lines()), **COMMON)
+def test_json_lines_longer(path, lines, schema, rows, end):
+    compare(path, lines, schema, None, rows, end)
+
+
+@pytest.mark.slow
+@settings(max_examples=4000)
+@given(lines=some(csv_lines()), **COMMON)
+def test_csv_longer(path, lines, schema, rows, end):
+    compare(path, lines, schema, HEADER, rows, end)
+
+
+@settings(max_examples=30)
+@given(numbers=st.lists(NUMBERS, min_size=1, max_size=100))
+def test_every_number_as_python_reads_it(path, numbers):
+    """In lines that hold nothing else the reader itself must understand nearly all of them."""
+    lines = "".join(f'{{"v":{number}}}\n' for number in numbers)
+    path.write_text(lines)
+    schema = Schema(time="", key=(), values=("v",), id="")
+    same(decoded(path, schema, None, slowly=False), decoded(path, schema, None, slowly=True))
+
+
+def test_ordinary_lines_are_understood(path):
+    """A reader that left every line to the rules would pass all comparisons."""
+    numbers = [
+        "0.1",
+        "-17",
+        "1e-7",
+        "123456789.123456789",
+        "0.8444218515250481",
+        "9.976931348623157e299",
+        "null",
+    ]
+    times = ["2024-01-01T00:00:00Z", "2024-01-01 00:00:00.123456+05:30", "2024-01-01", "2024-01-01T00:00"]
+    rows = [(t, k, v) for t in times for k in ["a", "ü"] for v in numbers]
+    text = {
+        None: "".join(f'{{"ts": "{t}", "k": "{k}", "x": [] , "v": {v}}}\r\n' for t, k, v in rows),
+        ("ts", "k", "v"): "".join(f'"{t}",{k}, {v.replace("null", "")} \n' for t, k, v in rows),
+    }
+    text[None] = text[None].replace('"x": [] ', '"x": true ')
+    for header, lines in text.items():
+        raw = bytearray(lines.encode() + b" " * 8)
+        form, readable = decode._form(SCHEMAS[0], header)
+        assert readable
+        values, marks = np.empty((100, 1)), np.empty((100, 8), np.int64)
+        scan = _scan.scan_json if header is None else _scan.scan_csv
+        data = np.frombuffer(raw, np.uint8)
+        n, at, line = scan(data, 0, len(raw) - 8, 1, True, form, values, marks)
+        assert (n, at, line) == (len(rows), len(raw) - 8, len(rows) + 1)
+        assert not (marks[:n, _scan.STATE] == _scan.ODD).any()

@@ -1,8 +1,8 @@
 """Blocks of lines to columns of events.
 
-The first mebibyte of a run is decided line by line in Python: a small file is done before the compiled reader would be
-loaded (or, the first time on a machine, compiled).  From then on the compiled reader takes the lines, and only those
-that it does not understand go through the rules one by one.
+The first half mebibyte of a run is decided line by line in Python: a small file is done before the compiled reader
+would be loaded (or, the first time on a machine, compiled).  From then on, and in large files from the beginning, the
+compiled reader takes the lines, and only those that it does not understand go through the rules one by one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .times import Zone, places_of
 
 __all__ = ["SLOW_BYTES", "LineDecoder", "Part"]
 
-SLOW_BYTES: Final = 1 << 20
+SLOW_BYTES: Final = 1 << 19
 """Bytes of a run that are read without compiled code."""
 _CLIP: Final = 4096
 _MOST_NUMBERS: Final = 1 << 22

@@ -223,8 +223,8 @@ class _Inference:
     def _values(self) -> tuple[str, ...]:
         numeric = [fact for fact in self._free.values() if fact.numeric and not self._is_left_out(fact)]
         if not numeric:
-            columns = ", ".join(repr(name) for name in self._free) or "no other column"
-            raise InputError(0, f"no column of numbers to watch; what remains is {columns}")
+            columns = ", ".join(repr(name) for name in self._all)
+            raise InputError(0, f"no column of numbers to watch among {columns}")
         if len(numeric) == 1:
             self.reasons.append(f"values: column {numeric[0].name!r} is the only one of numbers")
             return (numeric[0].name,)

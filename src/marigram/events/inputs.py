@@ -17,7 +17,8 @@ from .infer import SAMPLE_ROWS
 from .lines import LineReader
 from .schema import Format, Schema
 from .streams import BrokenStream, FileStream, PipeStream, Stream, looked_at, unpacked
-from .tables import TableFile, plain_cells, spooled
+from .tablefiles import TableFile, open_table, spooled
+from .tables import plain_cells
 
 __all__ = [
     "STANDARD_INPUT",
@@ -60,7 +61,7 @@ class TextInput:
                 return found, rows
 
     def _sample(self, schema: Schema) -> tuple[Schema, list[Any]]:
-        ahead = self.reader.peek().split(b"\n")
+        ahead = self.reader.peek().split(b"\n", 2 * SAMPLE_ROWS)
         lines = [line for line in ahead[: 2 * SAMPLE_ROWS] if line.strip()]
         if self.kind == "jsonl":
             return schema, sample_of_json(lines)
@@ -93,6 +94,11 @@ class TextInput:
         """Whether it can be read again."""
         return os.path.isfile(self.path)
 
+    @property
+    def size(self) -> int:
+        """Bytes, as far as they are known."""
+        return os.path.getsize(self.path) if self.is_file else 0
+
     def reopen(self) -> None:
         """Start again at the beginning."""
         again = open_input(self.path, self.kind)
@@ -111,13 +117,14 @@ class TableInput:
     def __init__(self, path: str, kind: Format, file: str | BinaryIO) -> None:
         self.path = path
         self.kind = kind
+        self.size = 0
         self._file = file
         self.table = self._opened()
 
     def _opened(self) -> TableFile:
         if not isinstance(self._file, str):
             self._file.seek(0)
-        return TableFile(self._file, self.kind)
+        return open_table(self._file, self.kind)
 
     def looked_at(self, schema: Schema) -> tuple[Schema, list[Any]]:
         """Return the schema, and the first rows for inference; nothing is taken."""

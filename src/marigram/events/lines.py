@@ -26,6 +26,7 @@ HEAD: Final = 1024
 """Bytes of the beginning by which a file is known again."""
 _BOM = b"\xef\xbb\xbf"
 _CLIP: Final = 4096
+_PEEK: Final = 1 << 20
 
 
 @dataclass
@@ -115,14 +116,18 @@ class LineReader:
         return got >= min(position, HEAD)
 
     def peek(self) -> bytes:
-        """Return what can be read at once without taking it: whole lines, or the last one without newline."""
+        """Return what can be read at once without taking it: whole lines, or the last one without newline.
+
+        Of many lines the first ``_PEEK`` bytes are enough.
+        """
         while True:
             if self.position == 0:
                 self._drop_mark()
-            cut = self._raw.rfind(b"\n", self._begin, self._end) + 1
+            cut = self._raw.find(b"\n", self._begin, self._end) + 1
             if cut or self._end - self._begin > LONGEST or not self._fill():
                 self._unread = True
-                return bytes(self._raw[self._begin : cut or self._end])
+                later = self._raw.rfind(b"\n", self._begin, min(self._end, self._begin + _PEEK)) + 1
+                return bytes(self._raw[self._begin : later or cut or self._end])
 
     def more(self) -> bool:
         """Read on for the next :meth:`peek`; False at the end, or when there is no room."""

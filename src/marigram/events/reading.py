@@ -71,7 +71,9 @@ class TableReading:
         decoder = TableDecoder(self._schema, self._found.path, fields, self.names)
         row = self._start + 1
         try:
-            for batch in self._found.table.batches(self._schema.columns, self._rows, self._start):
+            key = self._schema.key or ()
+            coded = key[0] if len(key) == 1 else None
+            for batch in self._found.table.batches(self._schema.columns, self._rows, self._start, coded):
                 decoder.names = self.names
                 yield decoder.decode(batch, row)
                 row += len(batch)

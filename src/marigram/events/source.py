@@ -26,7 +26,9 @@ from .tables import check_types
 
 __all__ = ["Source", "open_source"]
 
-_MOST_NAMES: Final = 1 << 21
+_LARGE: Final = 1 << 22
+"""Bytes of a file that is read by compiled code from its beginning."""
+_MOST_NAMES: Final = 1 << 20
 """Keys after which the list of names begins anew, so that a flood of keys takes bounded memory here."""
 
 
@@ -233,10 +235,11 @@ class Source:
         """Yield the batches of one file; one of several that cannot be read at all is one reject."""
         part: Part | None = None
         try:
+            found = self._open(index)
+            if found.size > _LARGE:
+                self._slow_bytes = 0
             wait = self._look_again if self._followed(index) else None
-            reading = reading_of(
-                self._open(index), self.schema, self._names, self._rows, start, self._slow_bytes, wait
-            )
+            reading = reading_of(found, self.schema, self._names, self._rows, start, self._slow_bytes, wait)
             for part in reading.parts():
                 yield self._batch(index, part)
                 self._slow_bytes = reading.slow_bytes

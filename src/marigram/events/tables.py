@@ -6,9 +6,8 @@ is refused before the first row; a cell that cannot be used rejects its row.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -22,93 +21,13 @@ from .batch import Reject
 from .decode import Part
 from .keys import SEPARATOR, KeyNames
 from .schema import Schema
-from .streams import BrokenStream, Stream
 from .times import LAST, UNITS, Zone, parse_time
 
-__all__ = ["TableDecoder", "TableFile", "check_types", "plain_cells", "spooled"]
+__all__ = ["TableDecoder", "check_types", "plain_cells"]
 
 _FEW: Final = 20_000
 """Rows of a run whose keys are looked up without compiled code."""
-_BUFFER: Final = 1 << 20
-"""Bytes of each column that are read at once, so that a row group of any size fits."""
-_LARGE: Final = 1 << 26
 _MARGIN = 2 * 86_400 * UNITS["s"]
-
-
-class TableFile:
-    """An open Parquet or Arrow file (or Arrow stream).
-
-    Parameters
-    ----------
-    file
-        A path, or an open file that can be read in any order.
-    kind
-        ``parquet`` or ``arrow``.
-
-    Raises
-    ------
-    BrokenStream
-        When it is no such file.
-    """
-
-    def __init__(self, file: str | BinaryIO, kind: str) -> None:
-        self._parquet: Any = None
-        self._arrow: Any = None
-        self._batches: Iterator[Any] = iter(())
-        try:
-            if kind == "parquet":
-                import pyarrow.parquet as pq  # 20 ms that only Parquet pays
-
-                self._parquet = pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
-                self.schema = self._parquet.schema_arrow
-            else:
-                self._open_arrow(file)
-        except (pa.ArrowException, OSError) as error:
-            raise BrokenStream(f"not a readable {kind} file: {_first_line(error)}") from error
-
-    def _open_arrow(self, file: str | BinaryIO) -> None:
-        source = pa.OSFile(file) if isinstance(file, str) else pa.PythonFile(file, mode="r")
-        try:
-            self._arrow = pa.ipc.open_file(source)
-        except pa.ArrowInvalid:
-            source.seek(0)
-            reader = pa.ipc.open_stream(source)
-            self._batches, self.schema = iter(reader), reader.schema
-            return
-        self.schema = self._arrow.schema
-        if isinstance(file, str) and source.size() > _LARGE * max(1, self._arrow.num_record_batches):
-            self._arrow = pa.ipc.open_file(
-                pa.memory_map(file)
-            )  # a batch would not fit: let the system page it
-
-    def batches(self, columns: Sequence[str], rows: int, start: int = 0) -> Iterator[pa.RecordBatch]:
-        """Yield these columns, from row ``start`` on, at most ``rows`` at a time; may raise BrokenStream."""
-        try:
-            for batch in self._from(columns, rows, start):
-                for first in range(0, len(batch), rows):
-                    yield batch.slice(first, rows)
-        except (pa.ArrowException, OSError) as error:
-            raise BrokenStream(f"the file is damaged: {_first_line(error)}") from error
-
-    def _from(self, columns: Sequence[str], rows: int, start: int) -> Iterator[pa.RecordBatch]:
-        if self._parquet is not None:
-            metadata = self._parquet.metadata
-            groups = list(range(metadata.num_row_groups))
-            while groups and start >= metadata.row_group(groups[0]).num_rows:
-                start -= metadata.row_group(groups.pop(0)).num_rows
-            plain: Iterator[pa.RecordBatch] = self._parquet.iter_batches(
-                batch_size=rows, row_groups=groups, columns=list(columns), use_threads=False
-            )
-        elif self._arrow is not None:
-            plain = (self._arrow.get_batch(i) for i in range(self._arrow.num_record_batches))
-        else:
-            plain = self._batches
-        for batch in plain:
-            if start >= len(batch):
-                start -= len(batch)
-                continue
-            yield batch.slice(start).select(list(columns))
-            start = 0
 
 
 def plain_cells(column: pa.Array) -> pa.Array:
@@ -116,16 +35,6 @@ def plain_cells(column: pa.Array) -> pa.Array:
     if pa.types.is_temporal(column.type):
         return column.cast(pa.string())
     return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
-
-
-def spooled(stream: Stream) -> BinaryIO:
-    """Return a stream as a temporary file that can be read in any order."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever reads it
-    buffer = memoryview(bytearray(1 << 20))
-    while got := stream.readinto(buffer):
-        file.write(buffer[:got])
-    file.seek(0)
-    return file
 
 
 class TableDecoder:
@@ -154,6 +63,7 @@ class TableDecoder:
         self._source = source
         self._zone = Zone(schema.tz)
         self._seen = 0
+        self._last: tuple[pa.Array, KeyNames | None, NDArray[np.int64]] = (None, None, np.empty(0, np.int64))
         check_types(schema, fields)
 
     def decode(self, batch: pa.RecordBatch, row: int) -> Part:
@@ -164,10 +74,8 @@ class TableDecoder:
             values[:, i] = _numbers(batch.column(column))
         values += 0.0
         problems: dict[int, str] = {}
-        keys = [_texts(batch.column(column), column, problems) for column in schema.key or ()]
+        codes = self._codes(batch, problems) if schema.key else None
         ids = _texts(batch.column(schema.id), schema.id, problems) if schema.id else None
-        for column, key in zip(schema.key or (), keys, strict=True):
-            _note(problems, _absent(key), column, "missing, and it belongs to the key")
         times = self._times(batch.column(schema.time), problems) if schema.time else None
         for i, column in enumerate(schema.values or ()):
             beyond = np.flatnonzero(~(np.abs(values[:, i]) <= LARGEST) & ~np.isnan(values[:, i]))
@@ -182,12 +90,12 @@ class TableDecoder:
             keep = np.ones(n, bool)
             keep[list(problems)] = False
             values, times = values[keep], None if times is None else times[keep]
-            keys = [key.filter(pa.array(keep)) for key in keys]
+            codes = None if codes is None else codes[keep]
             ids = None if ids is None else ids.filter(pa.array(keep))
         return Part(
             values=values,
             times=times,
-            codes=self._codes(_joined(keys)) if keys else None,
+            codes=codes,
             ids=None if ids is None else ids.to_numpy(zero_copy_only=False),
             rejects=rejects,
             position=row - 1 + n,
@@ -195,13 +103,47 @@ class TableDecoder:
             blank=0,
         )
 
-    def _codes(self, keys: pa.Array) -> NDArray[np.int64]:
-        self._seen += len(keys)
+    def _codes(self, batch: pa.RecordBatch, problems: dict[int, str]) -> NDArray[np.int64]:
+        """Codes of the keys; -1, and a problem, where a part of a key is absent."""
+        columns = self._schema.key or ()
+        first = batch.column(columns[0])
+        if len(columns) == 1 and pa.types.is_dictionary(first.type) and len(first.dictionary) <= len(first):
+            codes = self._of_dictionary(first)
+            if codes is not None:
+                _note(problems, np.flatnonzero(codes < 0), columns[0], "missing, and it belongs to the key")
+                return codes
+        parts = [_texts(batch.column(column), column, problems) for column in columns]
+        for column, part in zip(columns, parts, strict=True):
+            _note(problems, np.flatnonzero(~_present(part)), column, "missing, and it belongs to the key")
+        return self._of_texts(_joined(parts), np.logical_and.reduce([_present(part) for part in parts]))
+
+    def _of_dictionary(self, column: pa.DictionaryArray) -> NDArray[np.int64] | None:
+        """Codes by way of the dictionary, which is often that of the batch before; None when it is not sound."""
+        known, names, codes = self._last
+        if names is not self.names or not column.dictionary.equals(known):
+            texts = column.dictionary.cast(pa.large_string())
+            try:
+                texts.validate(full=True)
+            except pa.ArrowInvalid:
+                return None
+            codes = np.append(self._of_texts(texts, _present(texts)), -1)
+            self._last = (column.dictionary, self.names, codes)
+        indices = column.indices.fill_null(-1) if column.null_count else column.indices
+        coded: NDArray[np.int64] = codes[indices.to_numpy(zero_copy_only=False)]
+        return coded
+
+    def _of_texts(self, texts: pa.Array, present: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Codes of large strings; -1 where they are not present."""
+        if not present.all():
+            codes = np.full(len(texts), -1)
+            codes[present] = self._of_texts(texts.filter(pa.array(present)), present[present])
+            return codes
+        self._seen += len(texts)
         if self._seen <= _FEW:
-            return self.names.codes_of(keys.to_pylist())
-        offsets = np.frombuffer(keys.buffers()[1], np.int64)[keys.offset : keys.offset + len(keys) + 1]
-        text = np.frombuffer(keys.buffers()[2] or b"", np.uint8)
-        return self.names.codes_in(text, np.column_stack((offsets[:-1], offsets[1:])))
+            return self.names.codes_of(texts.to_pylist())
+        offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+        data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+        return self.names.codes_in(data, np.column_stack((offsets[:-1], offsets[1:])))
 
     def _times(self, column: pa.Array, problems: dict[int, str]) -> NDArray[np.int64]:
         name = self._schema.time or ""
@@ -221,7 +163,7 @@ class TableDecoder:
             return self._scaled(wide.to_numpy(zero_copy_only=False), UNITS[unit], False, problems)
         if pa.types.is_floating(kind) and unit != "iso":
             return self._of_floats(_numbers(column), UNITS[unit], problems)
-        return self._of_texts(_texts(column, name, problems), unit, problems)
+        return self._of_spellings(_texts(column, name, problems), unit, problems)
 
     def _scaled(
         self, count: NDArray[np.int64], factor: int, local: bool, problems: dict[int, str]
@@ -245,7 +187,7 @@ class TableDecoder:
         part = np.trunc(np.round((inside - whole) * factor, 3))
         return whole.astype(np.int64) * factor + part.astype(np.int64)
 
-    def _of_texts(self, column: pa.Array, unit: str, problems: dict[int, str]) -> NDArray[np.int64]:
+    def _of_spellings(self, column: pa.Array, unit: str, problems: dict[int, str]) -> NDArray[np.int64]:
         if unit == "iso":
             for zone in ("UTC", None):
                 try:
@@ -344,9 +286,11 @@ def _sound(cell: bytes) -> bytes:
     return cell
 
 
-def _absent(column: pa.Array) -> NDArray[np.int64]:
+def _present(column: pa.Array) -> NDArray[np.bool_]:
+    """Whether each text is there and not empty."""
     length = pc.fill_null(pc.binary_length(column), 0)
-    return np.flatnonzero(length.to_numpy(zero_copy_only=False) == 0)
+    present: NDArray[np.bool_] = length.to_numpy(zero_copy_only=False) > 0
+    return present
 
 
 def _joined(parts: Sequence[pa.Array]) -> pa.Array:
@@ -358,7 +302,3 @@ def _joined(parts: Sequence[pa.Array]) -> pa.Array:
         for part in parts
     ]
     return pc.binary_join_element_wise(*escaped, pa.scalar(SEPARATOR, pa.large_string()))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
