@@ -8,8 +8,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, BinaryIO, TypeAlias
 
-import pyarrow as pa
-
 from marigram.errors import InputError, ParameterError
 
 from .dialect import format_of, header_of, sample_of_csv, sample_of_json, with_dialect
@@ -129,12 +127,15 @@ class TableInput:
     def looked_at(self, schema: Schema) -> tuple[Schema, list[Any]]:
         """Return the schema, and the first rows for inference; nothing is taken."""
         names = self.table.schema.names
-        batch = next(self.table.batches(names, SAMPLE_ROWS), None)
+        try:
+            batch = next(self.table.batches(names, SAMPLE_ROWS), None)
+        except BrokenStream:  # whoever reads it will say so
+            batch = None
         self.table = self._opened()
         if batch is None:
             return schema, []
-        columns = [plain_cells(column) for column in batch]
-        return schema, pa.RecordBatch.from_arrays(columns, names=names).to_pylist()
+        columns = {name: plain_cells(batch.column(name)) for name in names}
+        return schema, [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def close(self) -> None:
         """Remove the temporary file, if there is one."""

@@ -30,11 +30,18 @@ _FEW: Final = 20_000
 _MARGIN = 2 * 86_400 * UNITS["s"]
 
 
-def plain_cells(column: pa.Array) -> pa.Array:
+def plain_cells(column: pa.Array) -> list[Any]:
     """The column as inference reads it: times as texts, decimals as doubles."""
+    column = _undictionaried(column)
     if pa.types.is_temporal(column.type):
-        return column.cast(pa.string())
-    return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
+        column = column.cast(pa.string())
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        raw = column.cast(pa.large_binary()).to_pylist()
+        return [None if cell is None else cell.decode(errors="replace") for cell in raw]
+    cells: list[Any] = column.to_pylist()
+    return cells
 
 
 class TableDecoder:
