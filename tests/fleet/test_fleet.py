@@ -56,7 +56,7 @@ def test_threads_share_the_keys_of_a_long_batch() -> None:
     keys, values, times = stream(3, rows=150_000, keys=40)
     one, two = Fleet(), Fleet(threads=3)
     assert same(one.update(keys, values, times), two.update(keys, values, times))
-    assert two._pool is not None
+    assert two._shares._pool is not None
 
 
 @settings(max_examples=15)

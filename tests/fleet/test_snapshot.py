@@ -88,9 +88,9 @@ def test_settings_and_note_come_back(tmp_path: Path) -> None:
     fleet.save(tmp_path / "empty.mg")
     again = Fleet.load(tmp_path / "empty.mg")
     assert (len(again), again.parameters, again.note) == (0, fleet.parameters, fleet.note)
-    assert (again._memory, again._threads, again._index.kind) == (2**20, 2, "int")
+    assert (again._memory, again._shares.threads, again._index.kind) == (2**20, 2, "int")
     other = Fleet.load(tmp_path / "empty.mg", memory=10**6, threads=1)
-    assert (other._memory, other._threads) == (10**6, 1)
+    assert (other._memory, other._shares.threads) == (10**6, 1)
 
 
 def test_other_files_are_refused_in_words(tmp_path: Path, saved: Path) -> None:

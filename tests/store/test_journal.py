@@ -74,7 +74,7 @@ def test_nothing_is_there_before_the_first_batch(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(st.data())
 def test_a_journal_cut_anywhere_keeps_its_whole_batches(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -20,7 +20,6 @@ _S29, _S32 = np.uint64(29), np.uint64(32)
 @kernel
 def place(
     numbers: Ints,
-    start: int,
     location: Ints,
     owner: Ints,
     used: Ints,
@@ -31,13 +30,14 @@ def place(
     back_rows: Ints,
     back_places: Ints,
 ) -> tuple[int, int, int]:
-    """Give each key of ``numbers[start:]`` its row of the table, until a new row is needed and none is free.
+    """Give each key of ``numbers`` its row of the table, until a new row is needed and none is free.
 
     ``location`` of a key is row + 1 in the table, -(place + 1) on the shelf, 0 when it was never seen.  The keys to be
-    fetched from the shelf are listed in ``back_rows`` and ``back_places``.  Returns (stop, free rows left, listed).
+    fetched from the shelf are listed in ``back_rows`` and ``back_places``.  Returns how many keys were placed, how many
+    rows are still free, how many keys are listed.
     """
     listed = 0
-    for i in range(start, numbers.shape[0]):
+    for i in range(numbers.shape[0]):
         at = location[numbers[i]]
         if at <= 0:
             if n_free == 0:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from marigram.errors import ParameterError
 from marigram.fleet._hashing import first_seen
 from marigram.fleet.columns import library_of, to_arrow
-from marigram.fleet.keys import KeyIndex, one_column, refuse_nulls
+from marigram.fleet.keys import KeyIndex
+from marigram.fleet.texts import one_column, refuse_nulls
 
 Array: TypeAlias = NDArray[Any]
 Ints: TypeAlias = NDArray[np.int64]

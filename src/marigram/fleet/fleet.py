@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marigram.detectors.default import Detector, new_columns, process_shard, with_drifts
+from marigram.detectors.default import Detector, new_columns, with_drifts
 from marigram.detectors.forgiveness import forgive
 from marigram.detectors.parameters import Parameters
 from marigram.detectors.state import StateTable
@@ -27,6 +26,7 @@ from marigram.fleet.columns import NO_TIME, id_column, time_column, value_column
 from marigram.fleet.feedback import Effect, Flagged, Label, label_code
 from marigram.fleet.keys import key_index
 from marigram.fleet.residents import Residents
+from marigram.fleet.shares import Shares
 from marigram.fleet.silence import silent_verdicts
 from marigram.kinds import Kind
 from marigram.verdicts import Verdicts
@@ -36,9 +36,6 @@ Ints: TypeAlias = NDArray[np.int64]
 
 STRETCH = 1 << 16
 """Rows that go through the kernel at a time: their columns stay in the cache."""
-MOST_THREADS = 256
-_ALONE = 4096
-"""Rows below which threads cost more than they bring."""
 _NAMELESS = [""]
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?\s*")
 
@@ -83,13 +80,10 @@ class Fleet:
     ) -> None:
         if spill is not None and memory is None:
             raise ParameterError("spill= is where keys go beyond memory=, which was not given")
-        if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
-            raise ParameterError(f"threads must be an integer from 1 to {MOST_THREADS}, got {threads!r}")
         self.parameters: Parameters = (Detector() if detector is None else detector).parameters
         self._memory = None if memory is None else _bytes(memory)
         self._spill = None if spill is None else Path(spill)
-        self._threads = threads
-        self._pool: ThreadPoolExecutor | None = None
+        self._shares = Shares(threads)
         self._index = key_index(keys)
         self._codes = CodeNumbers(self._index)
         self._residents: Residents | None = None
@@ -148,10 +142,7 @@ class Fleet:
         SnapshotError
             The disk beneath ``spill`` is full or failed; load the last snapshot.
         """
-        if self._failure is not None:
-            raise ParameterError(
-                f"this fleet stopped inside a batch ({self._failure}): load its last snapshot"
-            )
+        self._refuse_if_broken()
         rows, when, own = value_columns(values), time_column(times), id_column(ids)
         value = rows[:, None] if rows.ndim == 1 else rows
         coded = (np.zeros(len(value), np.int64), _NAMELESS) if keys is None else as_codes(keys)
@@ -184,6 +175,7 @@ class Fleet:
             ``"true"``: confirmed, nothing changes.  ``"false"`` or ``"expected"``: the key learns it as normal,
             once; of a drift, which has moved the norm already, it is only noted.
         """
+        self._refuse_if_broken()
         code = label_code(label)
         number = self._known(key)
         row = None if self._flagged is None else self._flagged.find(number, seq)
@@ -191,8 +183,8 @@ class Fleet:
             raise ParameterError(f"no flagged verdict {seq} of {key!r} is remembered")
         wrong = code != label_code("true") and row["label"] in (0, label_code("true"))
         learn = wrong and row["kind"] != Kind.DRIFT
-        slots, _ = self._residents.place(np.array([number]), 0)
-        table, slot = self._residents.table, int(slots[0])
+        slot = int(self._residents.place(np.array([number]))[0])
+        table = self._residents.table
         before = after = float(table.heads["z_alpha"][slot])
         if learn:
             changed = forgive(table, slot, {name: row[name] for name in row.dtype.names})
@@ -206,6 +198,7 @@ class Fleet:
 
         ``now`` is int64 ns since 1970 UTC, or a datetime.  The rows are in the order of the keys' numbers.
         """
+        self._refuse_if_broken()
         moments = time_column([now])
         moment = NO_TIME if moments is None else int(moments[0])
         if moment == NO_TIME:
@@ -243,6 +236,7 @@ class Fleet:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole fleet, keys on disk and :attr:`note` included, to one checksummed file, all or nothing."""
+        self._refuse_if_broken()
         held = self._residents
         meta = snapshot.Meta(
             version=snapshot.VERSION,
@@ -252,7 +246,7 @@ class Fleet:
             d=0 if held is None else held.table.d,
             seasonal=held is not None and held.table.seasonal,
             memory=self._memory,
-            threads=self._threads,
+            threads=self._shares.threads,
             note=self.note,
         )
         snapshot.write(path, meta, self._index, held, self._flagged)
@@ -289,6 +283,12 @@ class Fleet:
             residents, fleet._flagged = fleet._begun(meta.d, meta.seasonal), Flagged(meta.d)
             snapshot.fill(saved, fleet._index, residents, fleet._flagged)
         return fleet
+
+    def _refuse_if_broken(self) -> None:
+        if self._failure is not None:
+            raise ParameterError(
+                f"this fleet stopped inside a batch ({self._failure}): load its last snapshot"
+            )
 
     def _number(self, key: Any) -> int:
         return int(self._index.number(self._index.read([key]), insert=False)[0])
@@ -328,32 +328,17 @@ class Fleet:
         columns, drifts = new_columns(len(value), value.shape[1]), []
         start = 0
         while start < len(value):
-            rows, stop = residents.place(numbers[: start + STRETCH], start)
-            here = slice(start, stop)
+            rows = residents.place(numbers[start : start + STRETCH])
+            here = slice(start, start + len(rows))
             part = {name: None if column is None else column[here] for name, column in columns.items()}
             when = None if times is None else times[here]
-            for found in self._run(residents.table, rows, value[here], when, part):
+            for found in self._shares.run(residents.table, rows, value[here], when, part):
                 found["drift_rows"] += start
                 drifts.append(found)
             if self._flagged is not None:
                 self._flagged.note(numbers[here], value[here], part)
-            start = stop
+            start += len(rows)
         return with_drifts(columns, drifts)
-
-    def _run(
-        self, table: StateTable, rows: Ints, value: Array, times: Ints | None, columns: dict[str, Any]
-    ) -> list[dict[str, Any]]:
-        """Run the kernel on rows of the table, on all threads when that pays; returns each share's drifts."""
-        if self._threads == 1 or len(rows) < _ALONE:
-            return [process_shard(table, rows, value, times, columns, 0, 1)]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, "marigram")
-        shares = range(self._threads)
-        work = [
-            self._pool.submit(process_shard, table, rows, value, times, columns, share, self._threads)
-            for share in shares
-        ]
-        return [share.result() for share in work]
 
 
 def _names_of(column: Any) -> Array:

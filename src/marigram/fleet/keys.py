@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, final
 
 import numpy as np
@@ -20,6 +19,17 @@ from numpy.typing import NDArray
 from marigram.errors import ParameterError, SnapshotError
 from marigram.fleet._hashing import move_ints, move_texts, number_ints, number_texts
 from marigram.fleet.columns import library_of, to_arrow
+from marigram.fleet.texts import (
+    Texts,
+    arrow_of,
+    arrow_texts,
+    kind_of,
+    objects_of,
+    one_column,
+    refuse_nulls,
+    texts_of,
+    texts_of_objects,
+)
 
 Array: TypeAlias = NDArray[Any]
 Ints: TypeAlias = NDArray[np.int64]
@@ -27,23 +37,6 @@ Allocate: TypeAlias = Callable[[tuple[int, ...], Any], Array]
 """``allocate(shape, dtype)`` -> a zeroed array, in memory or backed by a file."""
 
 _FIRST = 1024
-_STRETCH = 1 << 13
-
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """A column of texts as UTF-8: row i is ``data[offsets[i]:offsets[i+1]]``; ``given``: as Python objects."""
-
-    data: NDArray[np.uint8]
-    offsets: Ints
-    given: Array | None = None
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def objects(self) -> Array:
-        """Return the rows as an object array of str."""
-        return _objects(_arrow_of(self)) if self.given is None else self.given
 
 
 class KeyIndex(ABC):
@@ -140,7 +133,7 @@ class IntKeys(KeyIndex):
             keys = column.to_numpy(zero_copy_only=False)
         array = one_column(keys)
         if array.size and array.dtype.kind not in "iu":
-            raise ParameterError(f"keys=int was promised, but the keys are {_given(array)}")
+            raise ParameterError(f"keys=int was promised, but the keys are {kind_of(array)}")
         if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
             raise ParameterError(f"integer keys must fit into 64 bits with sign; one is {array.max()}")
         return np.ascontiguousarray(array, np.int64)
@@ -187,18 +180,18 @@ class TextKeys(KeyIndex):
         if library_of(keys) in ("pandas", "polars", "pyarrow"):
             column = to_arrow(keys)
             refuse_nulls(column)
-            return _texts_of(column)
+            return texts_of(column)
         array = one_column(keys)
         if array.size and array.dtype.kind not in "OUT":
-            raise ParameterError(f"keys=str was promised, but the keys are {_given(array)}")
+            raise ParameterError(f"keys=str was promised, but the keys are {kind_of(array)}")
         if array.dtype.kind == "U":
-            return _texts_of(_arrow_texts(array))
-        return _texts_of_objects(array)
+            return texts_of(arrow_texts(array))
+        return texts_of_objects(array)
 
     def names(self, numbers: Ints | None = None) -> Array:
         """Return the keys as an object array of str."""
-        known = _arrow_of(Texts(self._held["blob"], self._held["ends"][: self._count + 1]))
-        return _objects(known if numbers is None else known.take(pa.array(numbers)))
+        known = arrow_of(Texts(self._held["blob"], self._held["ends"][: self._count + 1]))
+        return objects_of(known if numbers is None else known.take(pa.array(numbers)))
 
     def arrays(self) -> dict[str, Array]:
         """Return ``keys``: UTF-8, and ``key_ends``: where each begins, by number, and the end of the last."""
@@ -240,99 +233,4 @@ def key_index(keys: object, allocate: Allocate = np.zeros) -> KeyIndex:
     raise ParameterError(f"keys must be str or int, not {keys!r}")
 
 
-def one_column(keys: Any) -> Array:
-    """Return a list or array of keys as a one-dimensional array; texts of a list become objects."""
-    if isinstance(keys, (str, bytes)) or not hasattr(keys, "__len__"):
-        raise ParameterError(
-            f"keys must be a column with one key for each event, not a {type(keys).__name__}"
-        )
-    array = keys if isinstance(keys, np.ndarray) else _listed(keys)
-    if array.ndim != 1:
-        raise ParameterError(f"keys must be one column, not of {array.ndim} dimensions")
-    return array
-
-
-def _listed(keys: Any) -> Array:
-    """Return a list as an array; texts as objects, so that one long key does not widen them all."""
-    rows = list(keys)
-    if rows and isinstance(rows[0], (int, np.integer)):
-        return np.asarray(rows)
-    array = np.empty(len(rows), object)
-    array[:] = rows
-    return array
-
-
-def _given(array: Array) -> str:
-    kinds = {
-        "b": "booleans",
-        "i": "integers",
-        "u": "integers",
-        "f": "floats",
-        "S": "bytes",
-        "U": "texts",
-        "T": "texts",
-    }
-    if array.dtype == object:
-        names = " and ".join(sorted({type(key).__name__ for key in array.tolist()}))
-        return "integers beyond 64 bits" if names == "int" else names
-    return kinds.get(array.dtype.kind, str(array.dtype))
-
-
-def _arrow_texts(array: Array) -> pa.Array:
-    try:
-        column = pa.array(array)
-    except UnicodeEncodeError as error:
-        raise ParameterError(f"a key is no valid Unicode text: {error.object!r}") from error
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ParameterError(f"keys=str was promised, but the keys are {_given(array)}") from error
-    return to_arrow(column)
-
-
-def _texts_of(column: pa.Array) -> Texts:
-    if not (
-        pa.types.is_null(column.type) or column.type in (pa.string(), pa.large_string(), pa.string_view())
-    ):
-        raise ParameterError(f"keys=str was promised, but the keys are {column.type}")
-    column = column.cast(pa.large_string())
-    _, offsets, data = column.buffers()
-    if offsets is None or not len(column):
-        return Texts(np.zeros(0, np.uint8), np.zeros(len(column) + 1, np.int64))
-    starts = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
-    return Texts(np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8), starts)
-
-
-def _texts_of_objects(array: Array) -> Texts:
-    """Copy texts and lay them out as UTF-8, a stretch at a time: the objects are fetched from memory only once."""
-    given = np.empty(len(array), object)
-    parts = []
-    for start in range(0, len(array), _STRETCH):
-        part = slice(start, start + _STRETCH)
-        given[part] = array[part]
-        column = _arrow_texts(given[part])
-        if column.null_count:
-            refuse_nulls(_arrow_texts(array))
-        parts.append(_texts_of(column))
-    starts = np.cumsum([0, *(part.offsets[-1] for part in parts)])
-    offsets = [part.offsets[:-1] + start for part, start in zip(parts, starts, strict=False)]
-    data = np.concatenate([np.zeros(0, np.uint8), *(part.data[: part.offsets[-1]] for part in parts)])
-    return Texts(data, np.concatenate([*offsets, starts[-1:]]), given)
-
-
-def _arrow_of(texts: Texts) -> pa.Array:
-    """Return the texts as an Arrow array over the same memory."""
-    return pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(texts.offsets), pa.py_buffer(texts.data))
-
-
-def _objects(column: pa.Array) -> Array:
-    array: Array = column.to_numpy(zero_copy_only=False)
-    return array
-
-
-def refuse_nulls(column: pa.Array) -> None:
-    """Raise ``ParameterError`` that names the first row without a key, if there is one."""
-    if column.null_count:
-        row = column.is_null().to_numpy(zero_copy_only=False).argmax()
-        raise ParameterError(f"row {row} has no key; {column.null_count} of {len(column)} keys are missing")
-
-
-__all__ = ["Allocate", "IntKeys", "KeyIndex", "TextKeys", "Texts", "key_index", "one_column", "refuse_nulls"]
+__all__ = ["Allocate", "IntKeys", "KeyIndex", "TextKeys", "key_index"]

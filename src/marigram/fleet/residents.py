@@ -84,24 +84,24 @@ class Residents:
         """Layout of one key's record."""
         return self._form
 
-    def place(self, numbers: Ints, start: int) -> tuple[Ints, int]:
-        """Return the rows of the keys ``numbers[start:stop]`` and stop: as many as fit at once, at least one."""
+    def place(self, numbers: Ints) -> Ints:
+        """Return the rows of the first keys of ``numbers``: as many as fit at once, at least one."""
         if self.limit is None:
             if len(self._index) > self.table.capacity:
                 self.table.grow(max(len(self._index), 2 * self.table.capacity))
-            return numbers[start:], len(numbers)
+            return numbers
         self._know(len(self._index))
         if not self._n_free:
             self._make_room()
         rows = np.empty(len(numbers), np.int64)
         back_rows, back_places = np.empty(self._n_free, np.int64), np.empty(self._n_free, np.int64)
         self._now += 1
-        stop, self._n_free, listed = place(
-            numbers, start, self._location, self._owner, self._used, self._now, self._free, self._n_free,
+        placed, self._n_free, listed = place(
+            numbers, self._location, self._owner, self._used, self._now, self._free, self._n_free,
             rows, back_rows, back_places,
         )  # fmt: skip
         self._fetch(back_rows[:listed], back_places[:listed])
-        return rows[start:stop], stop
+        return rows[:placed]
 
     def with_seasons(self) -> None:
         """Give the table season tables.  Under a cap fewer keys fit from then on, and all of them move."""
@@ -147,11 +147,10 @@ class Residents:
 
     def adopt(self, numbers: Ints, found: Words) -> None:
         """Take in the records of keys that were just numbered, as a snapshot holds them."""
-        done = 0
-        while done < len(numbers):
-            rows, stop = self.place(numbers, done)
-            records.to_table(self.table, rows, found[done:stop])
-            done = stop
+        while len(numbers):
+            rows = self.place(numbers)
+            records.to_table(self.table, rows, found[: len(rows)])
+            numbers, found = numbers[len(rows) :], found[len(rows) :]
 
     def silent(self, now: int) -> Ints:
         """Return, sorted, the keys that should have spoken before ``now`` and were not told silent yet; mark them."""

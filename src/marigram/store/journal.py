@@ -2,17 +2,18 @@
 
 A journal is a file of frames, one a batch: the length (u64) and a checksummed container
 (:mod:`marigram.snapshots`) of the batch's columns.  A frame is on disk before its verdicts are given away.  The last
-frame may be torn by a crash; nobody has seen its verdicts, so it is cut off.  A damaged frame before the last is an
-error: what follows it was acknowledged.
+frame may be torn by a crash; nobody has seen its verdicts, so it is cut off.  A damaged frame that whole ones follow
+is an error: it was acknowledged.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 import numpy as np
@@ -22,6 +23,7 @@ from marigram import snapshots
 from marigram.errors import SnapshotError
 from marigram.events.batch import Batch, Reject
 from marigram.events.keys import KeyNames
+from marigram.snapshots.container import MAGIC
 
 _KIND = "events"
 _LENGTH = struct.Struct("<Q")
@@ -122,26 +124,41 @@ def unpack_batch(frame: bytes, names: KeyNames) -> Batch:
 
 
 def _frames(path: Path) -> Iterator[bytes]:
-    """Yield the whole frames of a file."""
+    """Yield the whole frames of a file up to a torn one at its end; refuse damage that whole frames follow."""
     if not path.exists():
         return
     with open(path, "rb") as source:
-        size = os.fstat(source.fileno()).st_size
-        at = 0
-        while at + _LENGTH.size <= size:
-            (length,) = _LENGTH.unpack(source.read(_LENGTH.size))
-            end = at + _LENGTH.size + length
-            if end > size:
-                return
-            frame = source.read(length)
-            try:
-                snapshots.unpack(frame, _KIND)
-            except SnapshotError as error:
-                if end == size:
-                    return
-                raise SnapshotError(f"{path} is damaged at byte {at}, before its end: {error}") from error
+        while True:
+            at = source.tell()
+            frame = _next_frame(source)
+            if frame is None:
+                break
             yield frame
-            at = end
+        source.seek(at)
+        rest = source.read()
+    found = rest.find(MAGIC, _LENGTH.size + 1)
+    while found >= 0:
+        if _next_frame(io.BytesIO(rest[found - _LENGTH.size :])) is not None:
+            raise SnapshotError(f"{path} is damaged at byte {at}, and whole frames follow")
+        found = rest.find(MAGIC, found + 1)
+
+
+def _next_frame(source: BinaryIO) -> bytes | None:
+    """Return the frame that begins here, None when there is no whole one."""
+    prefix = source.read(_LENGTH.size)
+    if len(prefix) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(prefix)
+    start = source.tell()
+    if length > source.seek(0, os.SEEK_END) - start:
+        return None
+    source.seek(start)
+    frame = source.read(length)
+    try:
+        snapshots.unpack(frame, _KIND)
+    except SnapshotError:
+        return None
+    return frame
 
 
 def _as_json(values: list[Any]) -> NDArray[np.uint8]:
