@@ -5,6 +5,7 @@ that command runs, and the numeric parts inside it. That is what keeps ``marigra
 """
 
 import gc
+import os
 import sys
 
 __all__ = ["main"]
@@ -15,6 +16,9 @@ _ALONE = frozenset(("watch", "replay", "demo"))
 
 def main() -> None:
     """Run the command line on the process's arguments and exit with its code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the shell: what is written goes nowhere
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process lives
     gc.set_threshold(100_000)  # imports make hundreds of thousands of objects that stay: nothing to collect
     if _ALONE.intersection(sys.argv[1:2]):
         sys.meta_path.insert(0, _Guests)

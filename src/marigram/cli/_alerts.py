@@ -10,6 +10,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from marigram.cli._errors import naming
 from marigram.cli._options import Told
 from marigram.kinds import Kind
 from marigram.verdicts import Verdicts, alert_line
@@ -78,16 +79,26 @@ class Alerts:
 
     def _print(self, chosen: Verdicts) -> None:
         self._before()
-        if self._human:
-            columns = shutil.get_terminal_size((0, 0)).columns if self._stream.isatty() else 0
-            width = columns if columns >= _WIDE else 0
-            lines = (alert_line(verdict, width, self._colour, names=self.names) for verdict in chosen)
-            self._stream.write("".join(f"{line}\n" for line in lines))
-            self._stream.flush()
-            return
-        form = chosen.json_lines() if len(chosen) >= _BULK else b"".join(v.to_json() + b"\n" for v in chosen)
-        self._stream.buffer.write(form)
-        self._stream.buffer.flush()
+        with naming("standard output"):
+            if self._human:
+                self._stream.write(self._lines(chosen))
+                self._stream.flush()
+            else:
+                self._stream.buffer.write(_objects(chosen))
+                self._stream.buffer.flush()
+
+    def _lines(self, chosen: Verdicts) -> str:
+        columns = shutil.get_terminal_size((0, 0)).columns if self._stream.isatty() else 0
+        width = columns if columns >= _WIDE else 0
+        return "".join(
+            f"{alert_line(verdict, width, self._colour, names=self.names)}\n" for verdict in chosen
+        )
+
+
+def _objects(chosen: Verdicts) -> bytes:
+    if len(chosen) >= _BULK:
+        return chosen.json_lines()
+    return b"".join(verdict.to_json() + b"\n" for verdict in chosen)
 
 
 __all__ = ["Alerts", "told_rows"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -77,6 +78,17 @@ def sentence(error: BaseException) -> str:
     return "".join(c if c.isprintable() else " " if c == "\n" else repr(c)[1:-1] for c in text)
 
 
+@contextmanager
+def naming(place: object) -> Iterator[None]:
+    """Give an error of the system that names no file the name of the one in question."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and not isinstance(error, BrokenPipeError):
+            raise OSError(error.errno, error.strerror, str(place)) from error
+        raise
+
+
 def say(text: str) -> None:
     """One line for the person, on stderr."""
     sys.stderr.write(f"marigram: {text}\n")
@@ -90,4 +102,4 @@ def mute(stream: Any) -> None:
     os.close(nowhere)
 
 
-__all__ = ["ExitCode", "code_of", "guarded", "mute", "say", "sentence"]
+__all__ = ["ExitCode", "code_of", "guarded", "mute", "naming", "say", "sentence"]

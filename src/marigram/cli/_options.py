@@ -38,7 +38,7 @@ def command(name: str) -> typer.Typer:
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE...",
+        metavar="SOURCE",
         show_default=False,
         help="Files (CSV, JSON lines, Parquet, Arrow IPC; also .gz and .zst), or - for stdin.",
     ),

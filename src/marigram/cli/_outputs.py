@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from marigram.cli._errors import naming
 from marigram.errors import ParameterError
 from marigram.events import Reject
 from marigram.events.sinks import RejectSink, Sink, open_rejects, open_sink
@@ -67,10 +68,12 @@ class Outputs:
     def write(self, verdicts: Verdicts, rejects: Sequence[Reject]) -> None:
         """Add one batch."""
         if self._out is not None and len(verdicts):
-            self._out.write(verdicts)
+            with naming(self._paths["out"]):
+                self._out.write(verdicts)
             self._dirty = True
         if self._rejects is not None and rejects:
-            self._rejects.write(rejects)
+            with naming(self._paths["rejects"]):
+                self._rejects.write(rejects)
             self._dirty = True
 
     def show(self) -> None:
@@ -83,18 +86,23 @@ class Outputs:
     def settle(self) -> dict[str, Any]:
         """Put everything on the disk; return where the files stand, as JSON."""
         self._dirty = False
-        sinks = {"out": self._out, "rejects": self._rejects}
-        return {
-            name: {"path": os.path.abspath(str(self._paths[name])), "at": sink.flush()}
-            for name, sink in sinks.items()
-            if sink is not None
-        }
+        stood = {}
+        for name, sink in self._sinks():
+            with naming(self._paths[name]):
+                stood[name] = {"path": os.path.abspath(str(self._paths[name])), "at": sink.flush()}
+        return stood
 
     def close(self) -> None:
         """Complete both files."""
-        for sink in (self._out, self._rejects):
-            if sink is not None:
+        for name, sink in self._sinks():
+            with naming(self._paths[name]):
                 sink.close()
+
+    def _sinks(self) -> Iterator[tuple[str, Sink | RejectSink]]:
+        if self._out is not None:
+            yield "out", self._out
+        if self._rejects is not None:
+            yield "rejects", self._rejects
 
     def _start(self, name: str) -> Any:
         stood = self._stood.get(name)

@@ -78,11 +78,11 @@ class Report:
         self._last = now
         if self._bar is None:
             self._bar = _progress_bar(None if position is None else self._size)
-        self._bar.start()
         rate = rows / (now - self._start)
         self._bar.update(
             self._bar.task_ids[0], completed=position, told=f"{rows:,} events, {rate:,.0f} a second"
         )
+        self._bar.start()
         self._bar.refresh()
 
     def hide(self) -> None:
