@@ -24,7 +24,7 @@ QUIET_P = KAPPA ** (1.0 / (1.0 - KAPPA))
 """Above this p the evidence is negative."""
 
 FIELDS = [
-    ("up", "f4"), ("down", "f4"), ("up_age", "i4"), ("down_age", "i4"), ("up_wide", "f4"), ("down_wide", "f4"),
+    ("up", "f4"), ("down", "f4"), ("up_age", "i2"), ("down_age", "i2"), ("up_wide", "f4"), ("down_wide", "f4"),
     ("exceeded", "u1"),
 ]  # fmt: skip
 """``*_age``: events since the CUSUM left zero; ``*_wide``: the scale test's evidence at that moment;
@@ -60,8 +60,8 @@ def level_shift_step(c, above, p, smallest):
         c.exceeded &= 1
     c.up = larger(0.0, c.up + up)
     c.down = larger(0.0, c.down + down)
-    c.up_age += 1
-    c.down_age += 1
+    c.up_age = min(c.up_age + 1, 30000)
+    c.down_age = min(c.down_age + 1, 30000)
     return g
 
 

@@ -42,6 +42,7 @@ from marigram.thresholds.tail import (
     ABOVE,
     FIRST_FIT,
     MEMORY,
+    SMALLEST,
     alpha_quantile,
     plain_probability,
     probabilities,
@@ -220,8 +221,8 @@ def joint_probability(tail, top, z, log_alpha, d):
     """
     p = any_of(probability(tail, z, log_alpha), d)
     if top.first == 0:
-        return p
-    return math.sqrt(p * probability(top, z, log_alpha))
+        return max(p, SMALLEST)
+    return max(math.sqrt(p) * math.sqrt(probability(top, z, log_alpha)), SMALLEST)
 
 
 @part
@@ -658,8 +659,8 @@ def joint_plain(tail, top, z, d):
     """As :func:`joint_probability`, of the fits that believe every event."""
     p = any_of(plain_probability(tail, z), d)
     if top.first > 0:
-        p = math.sqrt(p * plain_probability(top, z))
-    return max(p, 1e-300)
+        p = math.sqrt(p) * math.sqrt(plain_probability(top, z))
+    return max(p, SMALLEST)
 
 
 @part
@@ -791,7 +792,7 @@ def learn_event(
         note_ties(c, x, n)
         if level_fired or (constant and c.step > 0.0):
             if constant and c.step > 0.0:
-                c.scale = c.step
+                c.scale = max(c.step, scale_floor(x))
                 c.scale_n = START
             c.ring[n & (RING - 1)] = x
             c.bins[n & (DELAY - 1)] = EMPTY
@@ -799,6 +800,9 @@ def learn_event(
             continue
         g = seasons[k if season_slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
         learn_coordinate(c, g, season_slot, x, q, n, q.p <= alpha and not learning, learning, h.recent_rate)
+        if c.step == 0.0:
+            # a constant has no residuals to learn a tail from
+            c.bins[n & (DELAY - 1)] = EMPTY
     i = n & 7
     if n >= START + 8:
         tail_add(h.habit, h.habit_ring[i], HABIT_MEMORY)

@@ -20,7 +20,7 @@ EXPERTS = 4
 START = np.array([0.7, 0.1, 0.1, 0.1])
 START_UNTIMED = np.array([0.9, 0.1, 0.0, 0.0])
 
-FIELDS = [("expert_weight", "f4", (EXPERTS,))]
+FIELDS = [("expert_weight", "f8", (EXPERTS,))]
 
 
 @part

@@ -121,11 +121,12 @@ def learn_number(value, weight, theta, x, level, reference, average, work):
         e = x - theta[k]
         weight[k] = reweighed(weight[k], abs(e), inverse, reference)
         theta[k] += larger(STEPS[k], average) * clip(e, level)
+    for k in range(weight.shape[0]):
+        work[k] = weight[k] * (theta[k] - theta[0])
     whole = 1.0 / total(weight)
     for k in range(weight.shape[0]):
         weight[k] *= whole
-        work[k] = weight[k] * (theta[k] - theta[0])
-    value[0] = theta[0] + total(work)
+    value[0] = theta[0] + total(work) * whole
 
 
 @part
@@ -175,7 +176,7 @@ def step(p, s, x, work):
     norm = distance(x, value)
     level = clip_level(p, s)
     if level > 0.0:
-        reference = huber(smaller(norm / level, FAR))
+        reference = huber(smaller(norm * (1.0 / level), FAR))
         average = 1.0 / (s[T] + 1.0)
         if d == 1:
             learn_number(value, weight, theta, x[0], level, reference, average, work)

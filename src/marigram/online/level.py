@@ -31,7 +31,7 @@ RATE = 0.85
 LARGEST = 1e15
 """Residuals are cut at this many scales before any arithmetic, so that no overflow can follow."""
 
-FIELDS = [("level", "f8", (3,)), ("level_weight", "f4", (3,)), ("level_n", "f4")]
+FIELDS = [("level", "f8", (3,)), ("level_weight", "f8", (3,)), ("level_n", "f4")]
 
 
 @part

@@ -216,8 +216,11 @@ def refit(tail, alpha, memory, robust, work):
         f_xi, f_lb, mass, f_n = fit(tail.counts, first, last_bin(tail.counts, first), 0, 0, full_xi, full_log_beta, steps + 1, work)
         f_n /= max(mass, 1e-9)
         xi, log_beta, n = f_xi, f_lb, f_n
-    n = larger(n, 0.5)
-    f_n = larger(f_n, 0.5)
+    if not (abs(xi) < 10.0 and abs(log_beta) < 100.0 and abs(f_xi) < 10.0 and abs(f_lb) < 100.0):
+        xi, log_beta = XI_PRIOR, math.log(0.5 * u)
+        f_xi, f_lb = xi, log_beta
+    n = n if n > 0.5 else 0.5
+    f_n = f_n if f_n > 0.5 else 0.5
     tail.first = first
     tail.below = below
     tail.xi, tail.log_beta, tail.beta, tail.zeta = xi, log_beta, math.exp(log_beta), n / (n + below)
