@@ -1,6 +1,6 @@
 """Everything that the battery of laws is run against: one adapter for each way to run a stream algorithm.
 
-A new algorithm joins by a line in :data:`SUBJECTS`.
+A new algorithm joins by a line in :mod:`tests.contracts.registry`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from tests.contracts.streams import NAT, Stream
 
@@ -164,25 +163,3 @@ def numbers_of(array: NDArray[Any], path: str = "") -> dict[str, NDArray[np.floa
             p: a for name in array.dtype.names for p, a in numbers_of(array[name], f"{path}.{name}").items()
         }
     return {path: array} if array.dtype.kind == "f" else {}
-
-
-SUBJECTS: tuple[Subject, ...] = (
-    DetectorSubject("detector"),
-    DetectorSubject("detector timed", timed=True),
-    DetectorSubject("detector d=3", d=3),
-    DetectorSubject("detector d=3 timed", d=3, timed=True),
-    DetectorSubject("detector season off", timed=True, season="off"),
-    FleetSubject("fleet of one", 1, timed=True),
-    FleetSubject("fleet of many", 7),
-    FleetSubject("fleet of many timed", 7, timed=True, kind=int),
-    FleetSubject("fleet of many d=3", 7, d=3, timed=True, threads=2),
-)
-
-every = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda s: s.name)
-"""Run a law against every algorithm."""
-scalar = pytest.mark.parametrize(
-    "subject", [s for s in SUBJECTS if s.keys == 1 and s.d == 1], ids=lambda s: s.name
-)
-"""The same for events of one coordinate."""
-alone = pytest.mark.parametrize("subject", [s for s in SUBJECTS if s.keys == 1], ids=lambda s: s.name)
-"""Run a law against every algorithm that has one key, where rows are the events of that key."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.contracts.registry import deciding, every
 from tests.contracts.streams import Stream, lively, seeds
-from tests.contracts.subjects import Columns, Subject, difference, every
+from tests.contracts.subjects import Columns, Subject, difference
 
 N = 1500
 few = settings(max_examples=15)
@@ -38,7 +39,7 @@ def test_powers_of_two_change_no_bit(subject: Subject, seed: int, k: int) -> Non
     assert difference(changed, scaled(plain, a)) is None
 
 
-@every
+@deciding
 @few
 @given(seed=seeds, log_a=st.floats(-6, 6), offset=st.floats(-1e5, 1e5), sign=st.sampled_from([1, 1, -1]))
 def test_any_unit_and_origin_give_the_same_kinds_and_scores(

@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.contracts.registry import every
 from tests.contracts.streams import cuts, lively, seeds
-from tests.contracts.subjects import Subject, difference, every, joined
+from tests.contracts.subjects import Subject, difference, joined
 
 N = 700
 few = settings(max_examples=12)

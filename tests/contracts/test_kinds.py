@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
+from tests.contracts.registry import alone, deciding, scalar
 from tests.contracts.streams import BEGIN, MINUTE, Stream, lively, seeds, shaped
-from tests.contracts.subjects import ALPHA, Columns, Subject, alone, every, scalar
+from tests.contracts.subjects import ALPHA, Columns, Subject
 
 from marigram import Kind
 
@@ -28,7 +29,7 @@ def outside(columns: Columns) -> NDArray[np.bool_]:
     return np.asarray(beyond.any(axis=1))
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_rejected_comes_before_missing_and_nothing_else_is_either(subject: Subject, seed: int) -> None:
@@ -47,7 +48,7 @@ def test_rejected_comes_before_missing_and_nothing_else_is_either(subject: Subje
     assert not columns["notice"][unscored].any()
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_seq_counts_events_and_n_counts_what_was_learned(subject: Subject, seed: int) -> None:
@@ -61,7 +62,7 @@ def test_seq_counts_events_and_n_counts_what_was_learned(subject: Subject, seed:
         assert (columns["n"][mine] == np.cumsum(learned) - learned).all()
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_outside_the_band_means_p_of_alpha_or_less(subject: Subject, seed: int) -> None:
@@ -70,7 +71,7 @@ def test_outside_the_band_means_p_of_alpha_or_less(subject: Subject, seed: int) 
     assert ((columns["p_value"] <= ALPHA) == outside(columns))[scored].all()
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_learning_is_short_and_modest(subject: Subject, seed: int) -> None:
@@ -86,7 +87,7 @@ def test_learning_is_short_and_modest(subject: Subject, seed: int) -> None:
         assert (np.diff(scored.astype(int)) <= 0).all(), "learning came back"
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_the_kind_of_a_settled_event_follows_from_p(subject: Subject, seed: int) -> None:
@@ -127,7 +128,7 @@ def test_a_first_exceedance_is_said_at_once(subject: Subject, seed: int) -> None
     assert columns["kind"][-1] == Kind.ANOMALY
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_only_drift_tells_of_levels_and_it_tells_of_the_past(subject: Subject, seed: int) -> None:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.contracts.registry import timed
 from tests.contracts.streams import BEGIN, MINUTE, NAT, Stream, lively, seeds, shaped
-from tests.contracts.subjects import SUBJECTS, Subject, difference
+from tests.contracts.subjects import Subject, difference
 
 from marigram import Kind
 
-timed = pytest.mark.parametrize("subject", [s for s in SUBJECTS if s.timed], ids=lambda s: s.name)
 N = 900
 few = settings(max_examples=15)
 DETECTED = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import given, settings
+from tests.contracts.registry import deciding
 from tests.contracts.streams import lively, seeds
-from tests.contracts.subjects import Columns, Subject, every
+from tests.contracts.subjects import Columns, Subject
 
 from marigram import Kind
 
@@ -38,7 +39,7 @@ def episodes(columns: Columns) -> tuple[list[int], list[bool]]:
     return [e for e, _ in told], [n for _, n in told]
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_episodes_and_notices_follow_from_severities_and_drifts(subject: Subject, seed: int) -> None:
@@ -55,7 +56,7 @@ def test_episodes_and_notices_follow_from_severities_and_drifts(subject: Subject
         assert rows["notice"].tolist() == notice
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_a_notice_is_worth_telling(subject: Subject, seed: int) -> None:

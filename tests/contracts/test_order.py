@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.contracts.estimators import RegressionSubject
+from tests.contracts.registry import ESTIMATING, deciding, every, over, scalar
 from tests.contracts.streams import Stream, lively, seeds
-from tests.contracts.subjects import Columns, Subject, difference, every, scalar
+from tests.contracts.subjects import Columns, Subject, difference
 
 N = 600
 few = settings(max_examples=15)
@@ -64,7 +66,7 @@ def quiet_past(subject: Subject, seed: int) -> Stream:
     return stream.valued(values)
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_after_a_quiet_past_the_band_does_not_depend_on_the_event(subject: Subject, seed: int) -> None:
@@ -84,7 +86,7 @@ def test_the_event_only_chooses_among_a_few_bands_that_the_past_made(
     assert len(bands(subject, stream, t, values)) <= MOST_BANDS
 
 
-@every
+@deciding
 @few
 @given(seed=seeds)
 def test_the_scores_of_a_quiet_past_rise_with_the_distance(subject: Subject, seed: int) -> None:
@@ -96,3 +98,15 @@ def test_the_scores_of_a_quiet_past_rise_with_the_distance(subject: Subject, see
         scores.append(float(columns["p_value"][-1]))
     assert scores == sorted(scores, reverse=True)
     assert scores[-1] < 1e-4
+
+
+@over(*(s for s in ESTIMATING if not isinstance(s, RegressionSubject)))
+@few
+@given(seed=seeds, t=st.integers(0, N - 1), other=st.sampled_from([*CANDIDATES, np.nan, np.inf, 1e308]))
+def test_what_an_estimator_says_before_an_event_does_not_depend_on_it(
+    subject: Subject, seed: int, t: int, other: float
+) -> None:
+    stream = lively(seed, N, subject.d, timed=False)
+    a = subject.feed(subject.fresh(), stream.part(0, t + 1))
+    b = subject.feed(subject.fresh(), with_last(stream, t, other))
+    assert difference(a, b) is None
