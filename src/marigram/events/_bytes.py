@@ -106,9 +106,9 @@ def product(typing_context: Any, a: Any, b: Any) -> Any:
         full = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
         low = builder.trunc(full, ir.IntType(64))
         high = builder.trunc(builder.lshr(full, ir.Constant(wide, 64)), ir.IntType(64))
-        return cgutils.pack_array(builder, [high, low])  # type: ignore[no-untyped-call]
+        return cgutils.pack_array(builder, [high, low])
 
-    pair = types.UniTuple(types.uint64, 2)  # type: ignore[no-untyped-call]
+    pair = types.UniTuple(types.uint64, 2)
     return pair(types.uint64, types.uint64), codegen
 
 

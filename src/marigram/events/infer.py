@@ -221,7 +221,13 @@ class _Inference:
         return fact.textual and 2 * fact.distinct <= max(self._rows, 2)
 
     def _values(self) -> tuple[str, ...]:
-        numeric = [fact for fact in self._free.values() if fact.numeric and not self._is_left_out(fact)]
+        numeric = [fact for fact in self._free.values() if fact.numeric]
+        numeric = self._without(
+            numeric, [fact for fact in numeric if fact.low in _LABEL_NAMES], "a label by its name"
+        )
+        numeric = self._without(
+            numeric, [fact for fact in numeric if self._is_index(fact)], "it counts the rows"
+        )
         if not numeric:
             columns = ", ".join(repr(name) for name in self._all)
             raise InputError(0, f"no column of numbers to watch among {columns}")
@@ -242,15 +248,18 @@ class _Inference:
         )
         return tuple(fact.name for fact in numeric)
 
-    def _is_left_out(self, fact: Facts) -> bool:
-        if fact.low in _LABEL_NAMES:
-            why = "its name is that of a label"
-        elif fact.low in _INDEX_NAMES and fact.counts:
-            why = "it counts the rows"
-        else:
-            return False
-        self.reasons.append(f"values: column {fact.name!r} is left out, as {why}")
-        return True
+    def _is_index(self, fact: Facts) -> bool:
+        counting = fact.whole and fact.counts and fact.low not in _VALUE_NAMES
+        return counting and (self._rows >= 20 or fact.low in _INDEX_NAMES)
+
+    def _without(self, numeric: list[Facts], others: list[Facts], why: str) -> list[Facts]:
+        """What remains without the others, if anything does."""
+        rest = [fact for fact in numeric if fact not in others]
+        if not rest:
+            return numeric
+        for fact in others:
+            self.reasons.append(f"values: column {fact.name!r} is left out: {why}")
+        return rest
 
 
 def _best(facts: Sequence[Facts], names: Sequence[str]) -> Facts:
