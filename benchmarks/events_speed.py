@@ -109,7 +109,9 @@ def main() -> None:
             best = min(best, time.process_time() - start)
         print(f"{'msgspec alone on the first':45s} {lines / best / 1e6:6.2f}")
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(f"memory: {before / 1000:.0f} MB before, {after / 1000:.0f} MB at most (msgspec's objects included)")
+        print(
+            f"memory: {before / 1000:.0f} MB before, {after / 1000:.0f} MB at most (msgspec's objects included)"
+        )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ FIELDS = [("wide", "f4"), ("narrow", "f4"), ("wide_age", "i2"), ("narrow_age", "
 
 @piece
 def scale_shift_step(c, p, anomaly, exact):
-    """Add one event's evidence; ``exact`` marks an event that equals its prediction, which says nothing of narrowness."""
+    """Add one event's evidence; ``exact`` marks an event that equals its prediction: no word on narrowness."""
     if anomaly:
         c.run = min(c.run + 1, 100)
     else:

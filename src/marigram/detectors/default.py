@@ -78,7 +78,7 @@ def process_shard(
     shard: int,
     shards: int,
 ) -> Columns:
-    """As :func:`process` for the keys with slot % shards == shard, into the rows of ``columns``; the drifts come back."""
+    """As :func:`process` for the keys with slot % shards == shard, into the rows of ``columns``; gives the drifts."""
     n, d = values.shape
     if d != table.d:
         raise ParameterError(f"values have {d} coordinates, the detector was begun with {table.d}")
@@ -87,11 +87,11 @@ def process_shard(
     drifts: Columns = {name: np.empty(n, np.int64) for name in ("drift_rows", "changed_at", "resolves")}
     drifts |= {name: np.empty((n, d)) for name in ("before", "after")}
     why = columns["why"] if d > 1 else np.empty((0, 1), np.float32)
-    flat = [columns[name].reshape(n, d) for name in ("expected", "lower", "upper")]
+    expected, lower, upper = (columns[name].reshape(n, d) for name in ("expected", "lower", "upper"))
     count = run(
         table.heads, table.coords, table.seasons, table.largest, table.settings,
         slots, values, _NO_TIMES if times is None else times, shard, shards,
-        columns["seq"], columns["n"], columns["p_value"], *flat, columns["kind"], columns["severity"],
+        columns["seq"], columns["n"], columns["p_value"], expected, lower, upper, columns["kind"], columns["severity"],
         columns["episode"], columns["notice"], columns["late"], why,
         drifts["drift_rows"], drifts["changed_at"], drifts["before"], drifts["after"], drifts["resolves"],
         np.zeros(d, SCRATCH), np.empty(WORK_SHAPE),
@@ -151,7 +151,14 @@ class Detector:
         """A fresh detector with these parameters."""
         return cls(parameters.alpha, season=parameters.season, pool=parameters.pool)
 
-    def update(self, value: float | ArrayLike, time: Any = None, *, id: Any = None, key: Any = None) -> Verdict:  # noqa: A002
+    def update(
+        self,
+        value: float | ArrayLike | None,
+        time: Any = None,
+        *,
+        id: Any = None,  # noqa: A002
+        key: Any = None,
+    ) -> Verdict:
         """Score one event, then learn it.
 
         Parameters
@@ -182,7 +189,9 @@ class Detector:
         array = numbers(values)
         if array.ndim not in (1, 2):
             raise ParameterError(f"values must be (n,) or (n, d), got {array.ndim} dimensions")
-        rows = np.ascontiguousarray(array.reshape(len(array), -1) if array.size else array.reshape(len(array), self.d))
+        rows = np.ascontiguousarray(
+            array.reshape(len(array), -1) if array.size else array.reshape(len(array), self.d)
+        )
         return self._update(rows, None if times is None else nanoseconds(times), None, None)
 
     @property
@@ -205,7 +214,10 @@ class Detector:
 
     def to_bytes(self) -> bytes:
         """The detector's parameters and state, checksummed; never pickle."""
-        meta = {"parameters": msgspec.to_builtins(self.parameters), "d": 0 if self._table is None else self._table.d}
+        meta = {
+            "parameters": msgspec.to_builtins(self.parameters),
+            "d": 0 if self._table is None else self._table.d,
+        }
         arrays = {} if self._table is None else self._table.arrays()
         return snapshots.pack(_SNAPSHOT, meta, arrays)
 
@@ -272,7 +284,18 @@ def nanoseconds(times: ArrayLike) -> np.ndarray:
     try:
         return array.astype("datetime64[ns]").astype(np.int64)
     except (TypeError, ValueError) as error:
-        raise ParameterError(f"times must be int64 nanoseconds or datetime64, got {array.dtype}: {error}") from error
+        raise ParameterError(
+            f"times must be int64 nanoseconds or datetime64, got {array.dtype}: {error}"
+        ) from error
 
 
-__all__ = ["NO_TIME", "Detector", "Parameters", "nanoseconds", "new_columns", "process", "process_shard", "with_drifts"]
+__all__ = [
+    "NO_TIME",
+    "Detector",
+    "Parameters",
+    "nanoseconds",
+    "new_columns",
+    "process",
+    "process_shard",
+    "with_drifts",
+]

@@ -11,13 +11,13 @@ import math
 
 import numpy as np
 
+from marigram.change.level_shift import THRESHOLD as LEVEL_THRESHOLD
 from marigram.change.level_shift import (
     evidence,
     evidence_cap,
     level_shift_reset,
     level_shift_step,
 )
-from marigram.change.level_shift import THRESHOLD as LEVEL_THRESHOLD
 from marigram.change.scale_shift import THRESHOLD as SCALE_THRESHOLD
 from marigram.change.scale_shift import scale_shift_reset, scale_shift_step
 from marigram.detectors.state import DELAY, RING
@@ -444,7 +444,10 @@ def run(
 
         # ---- the first values: a median, no band yet
         if n < START:
-            collect(coords, slot_number, d, values, row, n, usable, is_late, h, expected, lower, upper, why, kind, p_value, sev)
+            collect(
+                coords, slot_number, d, values, row, n, usable, is_late, h, expected, lower, upper, why, kind,
+                p_value, sev,
+            )  # fmt: skip
             continue
 
         # ---- predict and score
@@ -501,7 +504,9 @@ def run(
             if d == 1 or which >= 0:
                 c = coords[slot_number, which]
                 above = scratch[which].e > 0.0
-                if (above and c.up > 0.0 and (c.exceeded & 1)) or (not above and c.down > 0.0 and (c.exceeded & 2)):
+                if (above and c.up > 0.0 and (c.exceeded & 1)) or (
+                    not above and c.down > 0.0 and (c.exceeded & 2)
+                ):
                     code = UNDECIDED
 
         if is_late:
@@ -555,14 +560,16 @@ def run(
 
         # ---- learn
         learn_event(
-            h, coords, seasons, largest, slot_number, season_slot, d, scratch, n, p, z_max, l2, anomaly, learning,
+            h, coords, seasons, largest, slot_number, season_slot, d, scratch, n, z_max, l2, anomaly, learning,
             level_fired, first_other, alpha, work,
         )  # fmt: skip
     return drifts
 
 
 @part
-def collect(coords, k, d, values, row, n, usable, is_late, h, expected, lower, upper, why, kind, p_value, sev):
+def collect(
+    coords, k, d, values, row, n, usable, is_late, h, expected, lower, upper, why, kind, p_value, sev
+):
     """One of the first START events: the median so far, p by rank."""
     new = False
     for j in range(d):
@@ -767,7 +774,7 @@ def move_scales(h, coords, k, d, n):
 
 @piece
 def learn_event(
-    h, coords, seasons, largest, k, season_slot, d, scratch, n, p, z_max, l2, anomaly, learning, level_fired,
+    h, coords, seasons, largest, k, season_slot, d, scratch, n, z_max, l2, anomaly, learning, level_fired,
     first_other, alpha, work,
 ):  # fmt: skip
     """Learn the event: every coordinate, the tails, the habits; then refit what is due."""

@@ -32,7 +32,12 @@ def record(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
     names = list(plain.names or ())
     parts = [plain.fields[name] for name in names] if plain.fields is not None else []
     return np.dtype(
-        {"names": names, "formats": [p[0] for p in parts], "offsets": [p[1] for p in parts], "itemsize": size},
+        {
+            "names": names,
+            "formats": [p[0] for p in parts],
+            "offsets": [p[1] for p in parts],
+            "itemsize": size,
+        },
         align=True,
     )
 
@@ -103,7 +108,11 @@ class StateTable:
         if capacity <= self.capacity:
             return
         for name, array in self.arrays().items():
-            if name == "pool" or (name == "seasons" and not self.seasonal) or (name == "largest" and self.d == 1):
+            if (
+                name == "pool"
+                or (name == "seasons" and not self.seasonal)
+                or (name == "largest" and self.d == 1)
+            ):
                 continue
             wider = np.zeros((capacity, *array.shape[1:]), array.dtype)
             wider[: len(array)] = array
@@ -136,7 +145,11 @@ class StateTable:
 
     def per_key(self) -> dict[str, np.ndarray]:
         """The arrays that have one row a key."""
-        return {k: a for k, a in self.arrays().items() if k != "pool" and len(a) == self.capacity and self.capacity}
+        return {
+            k: a
+            for k, a in self.arrays().items()
+            if k != "pool" and len(a) == self.capacity and self.capacity
+        }
 
     def clear(self, rows: np.ndarray) -> None:
         """Make the given keys fresh."""

@@ -39,7 +39,9 @@ def log(x: float) -> float:
 def exp_small(x: float) -> float:
     """exp(x) for |x| <= 1, to 2e-9 relative: exp(x/4) by its series, squared twice."""
     y = 0.25 * x
-    e = 1.0 + y * (1.0 + y * (1 / 2 + y * (1 / 6 + y * (1 / 24 + y * (1 / 120 + y * (1 / 720 + y * (1 / 5040)))))))
+    e = 1.0 + y * (
+        1.0 + y * (1 / 2 + y * (1 / 6 + y * (1 / 24 + y * (1 / 120 + y * (1 / 720 + y * (1 / 5040))))))
+    )
     e *= e
     return e * e
 

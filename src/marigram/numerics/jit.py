@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import marigram._cache  # noqa: F401  (names the cache folder before Numba reads its settings)
 from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,7 +23,7 @@ def kernel(function: F) -> F:
 
 _CALLABLE = os.environ.get("MARIGRAM_CALLABLE_PIECES", "") == "1"
 """Tests call the pieces from Python, which costs every piece a wrapper: a third of the first compilation."""
-_INNER = {
+_INNER: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
     "no_cpython_wrapper": not _CALLABLE,

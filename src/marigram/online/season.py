@@ -7,8 +7,6 @@ the business of the other experts until the slots have followed.
 
 from __future__ import annotations
 
-import numpy as np
-
 from marigram.numerics.elementary import clip, exp_small, larger, smaller
 from marigram.numerics.jit import part, piece
 from marigram.online.scale import scale_floor

@@ -21,12 +21,12 @@ from marigram.numerics.elementary import log
 from marigram.numerics.grid import EDGES
 from marigram.numerics.jit import part
 from marigram.thresholds.gpd import (
-    P,
     Q1,
     Q2,
     TOP,
     XI_PRIOR,
     XI_SD,
+    P,
     bin_terms,
     fit,
     last_bin,
@@ -97,7 +97,11 @@ def one_step_gain(first, b1, b2, end, xi, log_beta, work):
     i22 = n * (left_out(work, 11, b1, b2, end) / mass - r2 * r2) + 1.0
     det = max(i11 * i22 - i12 * i12, 1e-9)
     step_gain = 0.5 * (i22 * g1 * g1 - 2.0 * i12 * g1 * g2 + i11 * g2 * g2) / det
-    deviance = left_out(work, 12, b1, b2, end) - (n * log(n / mass) if n > 0 else 0.0) + prior_deviance(xi, log_beta, u)
+    deviance = (
+        left_out(work, 12, b1, b2, end)
+        - (n * log(n / mass) if n > 0 else 0.0)
+        + prior_deviance(xi, log_beta, u)
+    )
     return step_gain - deviance - (work[13, b2] - work[13, b1])
 
 
@@ -133,7 +137,9 @@ def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, excee
     """
     last = last_bin(counts, first)
     end = last + 1 if last < TOP else TOP
-    full_xi, full_log_beta, mass, count = fit(counts, first, last, 0, 0, full_xi, full_log_beta, steps + 1, work)
+    full_xi, full_log_beta, mass, count = fit(
+        counts, first, last, 0, 0, full_xi, full_log_beta, steps + 1, work
+    )
     full_count = count / max(mass, 1e-9)
     full_deviance = deviance_without(counts, first, last, 0, 0, full_xi, full_log_beta, full_count, work)
     y = z_reference - EDGES[first - 1]
@@ -184,14 +190,19 @@ def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, excee
             if gains[i, b1] < -WORTH_FITTING:
                 continue
             b2 = b1 + WIDTHS[i] if WIDTHS[i] > 0 else end
-            x, l, mass, count = fit(counts, first, last, b1, b2, xi, log_beta, steps, work)
+            x, log_b, mass, count = fit(counts, first, last, b1, b2, xi, log_beta, steps, work)
             rate = count / max(mass, 1e-9)
             price, surplus = window_price(counts, b1, min(b2, last), rate, work)
             if b2 > last:
                 surplus -= rate * work[P, last]
             if surplus <= 0.0:
                 continue
-            gain = full_deviance - deviance_without(counts, first, last, b1, b2, x, l, rate, work) - price - PRICE
+            gain = (
+                full_deviance
+                - deviance_without(counts, first, last, b1, b2, x, log_b, rate, work)
+                - price
+                - PRICE
+            )
             if gain > best:
                 shrink = math.exp(best - gain)
                 weight *= shrink
@@ -203,12 +214,12 @@ def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, excee
                 best = gain
             w = math.exp(gain - best)
             if w > 1e-4:
-                difference = math.log(rate * survival(y, x, math.exp(l)) + 1e-9) - reference
+                difference = math.log(rate * survival(y, x, math.exp(log_b)) + 1e-9) - reference
                 s1 += w * difference
                 s2 += w * difference * difference
                 weight += w
                 a_xi += w * x
-                a_beta += w * l
+                a_beta += w * log_b
                 a_count += w * math.log(rate)
     between = max(s2 / weight - (s1 / weight) ** 2, 0.0)
     return (

@@ -2,8 +2,8 @@
 
 S(y) = (1 + xi y/beta)^(-1/xi), y >= 0.  Of a binned sample the likelihood is multinomial; bins may be left out, and
 then it is the *conditional* likelihood of the bins that are in:  p_k / sum of included p.  With d_k = dlog p_k/dtheta
-and r its mean over the included bins, the score is sum n_k (d_k - r) and the information sum N p_k/P (d_k - r)(d_k - r)'.
-Priors xi ~ N(0.2, 0.15^2) and log beta ~ N(log(u/2), 1) keep young fits sane.
+and r its mean over the included bins, the score is sum n_k (d_k - r) and the information
+sum N p_k/P (d_k - r)(d_k - r)'.  Priors xi ~ N(0.2, 0.15^2) and log beta ~ N(log(u/2), 1) keep young fits sane.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def last_bin(counts, first):
 
 @part
 def bin_terms(first, last, xi, log_beta, work):
-    """Fill rows P, Q1, Q2 of ``work`` for the bins first..last-1 above EDGES[first-1], and for the rest as bin ``last``.
+    """Fill rows P, Q1, Q2 of ``work``: bins first..last-1 above EDGES[first-1], and the rest as bin ``last``.
 
     Empty bins next to each other have together the likelihood of one, so nothing is lost by joining them.
     """

@@ -18,7 +18,15 @@ from marigram.numerics.elementary import larger, log, smaller
 from marigram.numerics.grid import BINS, EDGES, bin_of, halve
 from marigram.numerics.jit import part, piece
 from marigram.thresholds.contamination import ROWS, WIDTHS, robust_fit
-from marigram.thresholds.gpd import TOP, XI_PRIOR, fit, last_bin, log_survival, log_survival_variance, quantile
+from marigram.thresholds.gpd import (
+    TOP,
+    XI_PRIOR,
+    fit,
+    last_bin,
+    log_survival,
+    log_survival_variance,
+    quantile,
+)
 
 EXCEEDANCES = 0.11
 """Share of events above the threshold of the Pareto part."""
@@ -213,7 +221,9 @@ def refit(tail, alpha, memory, robust, work):
             tail.counts, first, xi, log_beta, full_xi, full_log_beta, steps, exceedances, z_reference, work
         )
     else:
-        f_xi, f_lb, mass, f_n = fit(tail.counts, first, last_bin(tail.counts, first), 0, 0, full_xi, full_log_beta, steps + 1, work)
+        f_xi, f_lb, mass, f_n = fit(
+            tail.counts, first, last_bin(tail.counts, first), 0, 0, full_xi, full_log_beta, steps + 1, work
+        )
         f_n /= max(mass, 1e-9)
         xi, log_beta, n = f_xi, f_lb, f_n
     if not (abs(xi) < 10.0 and abs(log_beta) < 100.0 and abs(f_xi) < 10.0 and abs(f_lb) < 100.0):
@@ -224,11 +234,18 @@ def refit(tail, alpha, memory, robust, work):
     tail.first = first
     tail.below = below
     tail.xi, tail.log_beta, tail.beta, tail.zeta = xi, log_beta, math.exp(log_beta), n / (n + below)
-    tail.full_xi, tail.full_log_beta, tail.full_beta, tail.full_zeta = f_xi, f_lb, math.exp(f_lb), f_n / (f_n + below)
+    tail.full_xi, tail.full_log_beta, tail.full_beta, tail.full_zeta = (
+        f_xi,
+        f_lb,
+        math.exp(f_lb),
+        f_n / (f_n + below),
+    )
     tail.spread = 0.0
     if robust > 0.0 and alpha < tail.zeta:
         tail.z_alpha = alpha_quantile(tail, alpha)
-        variance = log_survival_variance(first, last_bin(tail.counts, first), tail.z_alpha, xi, log_beta, exceedances, work)
+        variance = log_survival_variance(
+            first, last_bin(tail.counts, first), tail.z_alpha, xi, log_beta, exceedances, work
+        )
         ceiling = min(1.0, -0.5 * math.log(alpha / tail.zeta))
         tail.spread = min(CORRECTION * (variance + min(between, 1.0)), ceiling)
     tail.z_alpha = alpha_quantile(tail, alpha)
