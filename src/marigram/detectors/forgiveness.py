@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from marigram.detectors.kernel import joint_quantile
 from marigram.detectors.state import StateTable
 from marigram.numerics.grid import BINS, EDGES
+from marigram.numerics.jit import kernel
 
 Array: TypeAlias = NDArray[Any]
 
@@ -48,9 +49,15 @@ def forgive(table: StateTable, slot: int, event: Mapping[str, Any]) -> dict[str,
     if table.d == 1:
         head["z_alpha"] = head["tail"]["z_alpha"]
     else:
-        alpha = table.parameters.alpha
-        head["z_alpha"] = joint_quantile(tails[0], tails[1], alpha, float(np.log(alpha)), table.d)
+        joint_threshold(table.heads, table.largest, table.settings, slot, table.d)
     return {"before": before, "after": float(head["z_alpha"])}
+
+
+@kernel
+def joint_threshold(heads, largest, settings, slot, d):
+    """Set the threshold of a key of d > 1 coordinates anew from its two tails."""
+    alpha, log_alpha = settings[0].alpha, settings[0].log_alpha
+    heads[slot].z_alpha = joint_quantile(heads[slot].tail, largest[slot].tail, alpha, log_alpha, d)
 
 
 def _times_outside(event: Mapping[str, Any]) -> float:
