@@ -15,7 +15,7 @@ import marigram as mg
 from marigram.online import EstimatorTable
 
 N = 300
-few = settings(max_examples=12)
+few = settings(max_examples=8)
 EXTREMES = [
     0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 1e308, -1e308, 1e300, -1e300, 1.0000001e300, 5e-324, -1e-310,
     2.2250738585072014e-308, 2.0**53 + 1, 1e150, -1e150, 1e100, 1e-150, 1 / 3,
@@ -96,7 +96,7 @@ def test_keys_do_not_influence_each_other(subject: Subject, seed: int, keys: int
 
 
 @every
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(data=st.data(), seed=seeds)
 def test_hostile_events_leave_the_state_finite(subject: Subject, data: st.DataObject, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -188,7 +188,7 @@ def test_any_unit_and_origin_will_do(
 
 
 @pytest.mark.parametrize("d", [1, 3])
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(seed=seeds, far=st.floats(-1e300, 1e300), step=st.floats(1e-3, 1), clip=st.floats(1e-3, 1e3))
 def test_no_event_moves_a_mean_by_more_than_the_step_times_the_level(
     d: int, seed: int, far: float, step: float, clip: float
@@ -202,7 +202,7 @@ def test_no_event_moves_a_mean_by_more_than_the_step_times_the_level(
 
 @pytest.mark.parametrize("kind", [mg.ClippedMean, mg.StepEnsemble])
 @pytest.mark.parametrize("d", [1, 3])
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(seed=seeds, far=st.floats(-1e300, 1e300))
 def test_no_event_moves_an_estimate_by_more_than_the_running_level(
     kind: type, d: int, seed: int, far: float
@@ -220,7 +220,7 @@ def before_levels(ensemble: mg.StepEnsemble) -> np.ndarray:
     return ensemble._records.array["theta"][0]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(seed=seeds, far=st.floats(-1e300, 1e300))
 def test_no_event_changes_a_scale_by_more_than_a_factor(seed: int, far: float) -> None:
     scale = mg.ClippedScale().update_many(np.random.default_rng(seed).normal(size=50))

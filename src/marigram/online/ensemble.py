@@ -196,8 +196,8 @@ def run(settings, words, slots, X, y, out):  # noqa: ARG001  (all loops are call
     work = np.empty(K)
     for i in range(n):
         if i + AHEAD < n:
-            for part in range(0, min(line, 256), 64):
-                prefetch(words, slots[i + AHEAD] * line + part)
+            for ahead in range(0, min(line, 256), 64):
+                prefetch(words, slots[i + AHEAD] * line + ahead)
         s = words[slots[i]]
         x = X[i]
         if out.shape[0] > 0:

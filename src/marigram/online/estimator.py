@@ -107,7 +107,7 @@ class Estimator(ABC):
         d, estimator._scalar = known(meta, "d", int), known(meta, "scalar", bool)
         if d and "records" in arrays:
             estimator._records = Records(cls.METHOD, estimator.parameters, d, 1)
-            estimator._records.put(arrays["records"])
+            estimator._records.put(arrays["records"], 1)
         return estimator
 
     @classmethod

@@ -119,9 +119,10 @@ class Records:
         words = self.array.view(np.float64).reshape(len(self), -1)
         self.method.loop(self._settings, words, _read_only(slots), _read_only(X), _read_only(y), out)
 
-    def put(self, array: Array) -> None:
-        """Take over records that a snapshot held."""
-        if array.dtype != self.array.dtype or array.ndim != 1:
+    def put(self, array: Array, capacity: int | None = None) -> None:
+        """Take over records that a snapshot held, ``capacity`` of them if that is given."""
+        fits = array.dtype == self.array.dtype and array.ndim == 1
+        if not fits or (capacity is not None and len(array) != capacity):
             raise SnapshotError(
                 f"the records are not those of a {self.method.name} of this version and these settings"
             )

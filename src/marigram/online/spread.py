@@ -195,8 +195,8 @@ class ClippedScale(ValueEstimator):
     >>> x = np.random.default_rng(0).normal(5.0, 2.0, 10_000)
     >>> x[::100] = 1e9
     >>> scale = ClippedScale().update_many(x)
-    >>> round(scale.value, 1), round(scale.level, 1)
-    (2.1, 5.0)
+    >>> round(scale.value, 1), round(scale.level)
+    (2.0, 5)
     """
 
     METHOD: ClassVar[Method] = Method("ClippedScale", ScaleParameters, run)
