@@ -16,7 +16,9 @@ BIN := .venv/bin
 DEMO := .venv-demo/bin
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS)
+# One process compiles the kernels before the workers start; a file's tests share a worker, and what that compiles.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+WARM := $(BIN)/python -m tests.warm
 
 # The larger data sets are found through MARIGRAM_DATA; a test that needs them says so when it skips.
 ifneq ($(wildcard ../shared/data),)
@@ -57,9 +59,11 @@ demo: .venv-demo/installed ## watch real data that ships with marigram; prints w
 # --- checks ------------------------------------------------------------------------------------------------------
 
 test: install check ## lint, types, import floors, doctests, unit tests and laws
+	$(WARM)
 	$(PYTEST) -m "not slow and not recovery and not e2e"
 
 test-all: install check ## the same, and recovery, end to end and whatever is slow; nothing may be lacking
+	$(WARM)
 	MARIGRAM_COMPLETE=1 $(PYTEST)
 
 check: install
