@@ -22,12 +22,11 @@ import pyarrow.parquet as pq
 import pytest
 
 COMMAND = """
-from functools import partial
 import marigram.cli._pipeline as pipeline
 import marigram.store.checkpoint as checkpoint
 from marigram.cli import main
 checkpoint.EVERY, checkpoint.SHARE = 0.01, 1.0
-pipeline.opened = partial(pipeline.opened, batch_rows=500)
+pipeline.BATCH_ROWS = 500
 main()
 """
 LINES = 60_000
