@@ -94,6 +94,7 @@ PLAIN = {"schema": SCHEMAS[0], "rows": 3, "end": b""}
     lines=[b'{"ts":"2024-01-01","k":"\xff","v":1}', '{"ts":"2024-01-01","k":"ü","v":1}'.encode()], **PLAIN
 )
 @example(lines=[b'{"ts":"' + b"\0" * 16 + b'","k":"a","v":1}'], **PLAIN)
+@example(lines=[b'{"ts":"\x00","k":"a","v":1}'], **(PLAIN | {"schema": SCHEMAS[2]}))
 def test_json_lines(path, lines, schema, rows, end):
     compare(path, lines, schema, None, rows, end)
 

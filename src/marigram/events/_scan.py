@@ -307,16 +307,19 @@ def _json_text(at: int, foreign: Any, base: int, span: int) -> int:
 def _json_time(at: int, foreign: Any, places: int, memory: int, mark: int) -> int:
     """Note the time at ``at``; return the address after it."""
     quoted = byte(at) == _QUOTE
+    end = 0
     if quoted:
         at += 1
-    end = _closing(at, foreign) if quoted else NOT_UNDERSTOOD
+        end = _closing(at, foreign)
+        if end < 0:
+            return NOT_UNDERSTOOD
     if places >= 0:
         time, past = epoch(at, places, quoted)
         put(mark + 8 * WHEN, time)
         if not quoted:
             return past
         return end + 1 if past == end else NOT_UNDERSTOOD
-    if end < 0:
+    if not quoted:
         return NOT_UNDERSTOOD
     time, zone = moment(at, end, memory)
     put(mark + 8 * WHEN, time)
