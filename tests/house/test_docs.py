@@ -23,8 +23,9 @@ TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 OF_OTHER_TOOLS = {
     "--fork-strategy",
     "--require-hashes",
+    "--seeds",
     "--upgrade",
-}  # uv's and pip's, told of in the decisions
+}  # uv's, pip's and the benchmarks'
 PUBLIC = [name for name in marigram.__all__ if name != "__version__"]
 
 
@@ -95,7 +96,12 @@ def test_the_make_targets_that_a_page_names_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_commands_that_a_page_names_exist(page: Path) -> None:
-    named = set(re.findall(r"(?:`|^|\| |/)marigram ([a-z]+)\b", page.read_text(), re.MULTILINE))
+    text = page.read_text()
+    code = "\n".join(
+        re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    )  # prose may begin with our name
+    named = set(re.findall(r"`marigram ([a-z]+)\b", text))
+    named |= set(re.findall(r"(?:^|\| |/)marigram ([a-z]+)\b", code, re.MULTILINE))
     assert named <= set(commands())
 
 
