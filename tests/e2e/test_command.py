@@ -120,8 +120,10 @@ def test_following_a_file_tells_an_alert_when_it_comes(events: Path, tmp_path: P
     path = tmp_path / "growing.csv"
     lines = events.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:2900]))
+    out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
+    arguments = ["watch", str(path), "--quiet", "--state", str(tmp_path / "state"), "--out", str(out)]
     with subprocess.Popen(
-        [*COMMAND, "watch", str(path), "--follow", "--quiet", "--alerts", "all"],
+        [*COMMAND, *arguments, "--follow", "--alerts", "all"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
@@ -137,6 +139,10 @@ def test_following_a_file_tells_an_alert_when_it_comes(events: Path, tmp_path: P
         process.communicate()
         assert process.returncode == 130
     assert b'"seq":3000,' in told
+    path.write_bytes(b"".join(lines))
+    assert run(*arguments).returncode == 0
+    run("watch", path, "--out", whole)
+    assert out.read_bytes() == whole.read_bytes()
 
 
 def test_the_demo_prints_alerts_and_names_its_picture(tmp_path: Path) -> None:

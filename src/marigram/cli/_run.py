@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from marigram.cli._alerts import Alerts
 from marigram.cli._errors import ExitCode, say
 from marigram.cli._options import FailOn, Told
@@ -15,6 +17,7 @@ from marigram.cli._pipeline import Job, Pipeline
 from marigram.cli._report import Report
 from marigram.cli._sample import Sample
 from marigram.errors import ParameterError
+from marigram.events import KeyNames
 from marigram.kinds import Kind
 from marigram.pictures import SUFFIXES, draw
 
@@ -45,6 +48,9 @@ def watch_job(job: Job, show: Show) -> int:
     alerts = Alerts(sys.stdout, show.told, human, show.everything, report.hide)
     sample = None if show.plot is None else Sample()
     pipeline = Pipeline(job, alerts, report, sample)
+    if _is_cold():
+        report.note("the first start compiles the detector, once; this takes some seconds")
+        _compile(job)
     try:
         summary = pipeline.run()
     finally:
@@ -84,6 +90,19 @@ def _check_picture(path: Path) -> None:
             raise ParameterError(
                 f"--plot {path}: .png needs matplotlib: pip install 'marigram[plot]', or use .html or .svg"
             )
+
+
+def _is_cold() -> bool:
+    """Whether the detector's kernels are still to be compiled."""
+    cache = os.environ.get("NUMBA_CACHE_DIR")
+    return not cache or not any(Path(cache).glob("detectors_*/*.nbi"))
+
+
+def _compile(job: Job) -> None:
+    """Judge one event of nobody, so that an interruption need not wait for the compiler."""
+    names = KeyNames()
+    codes = names.codes_of(["nobody"])
+    job.fleet().update((codes, names), np.zeros(1), np.zeros(1, np.int64))
 
 
 def _bytes_of(sources: Sequence[str]) -> int | None:

@@ -30,7 +30,6 @@ def demo(
     names = datasets.names()
     for name in names:
         say(f"{name}: {datasets.info(name).about}")
-    say("the first start compiles the kernels once; later ones do not")
     schema = Schema(time="time", time_unit="iso", key=("key",), values=("value",), id="")
     sources = [str(datasets.path(name)) for name in names]
     job = Job(sources=sources, schema=schema, detector=detector_of(None, None))
