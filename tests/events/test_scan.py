@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from marigram.events import KeyNames, Schema, _scan, decode
+from marigram.events import KeyNames, Schema, _rows, decode
 from marigram.events.decode import LineDecoder
 from marigram.events.lines import LineReader
 from marigram.events.streams import FileStream
@@ -152,8 +152,8 @@ def test_ordinary_lines_are_understood(path):
         form, readable = decode._form(SCHEMAS[0], header)
         assert readable
         values, marks = np.empty((100, 1)), np.empty((100, 8), np.int64)
-        scan = _scan.scan_json if header is None else _scan.scan_csv
+        scan = decode.scan_json if header is None else decode.scan_csv
         data = np.frombuffer(raw, np.uint8)
         n, at, line = scan(data, 0, len(raw) - 8, 1, True, form, values, marks)
         assert (n, at, line) == (len(rows), len(raw) - 8, len(rows) + 1)
-        assert not (marks[:n, _scan.STATE] == _scan.ODD).any()
+        assert not (marks[:n, _rows.STATE] == _rows.ODD).any()

@@ -14,8 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ._scan import ID, KEY, ODD, SKIP, SPANS, START, STATE, TIME, WALL_CLOCK, WHEN, Form, scan_csv, scan_json
-from ._scan import LINE as LINE_NUMBER
+from ._rows import ID, KEY, ODD, SKIP, SPANS, START, STATE, TIME, WALL_CLOCK, WHEN, Form
+from ._rows import LINE as LINE_NUMBER
+from ._scan_csv import scan_csv
+from ._scan_json import scan_json
 from .batch import Reject
 from .keys import KeyNames
 from .lines import Block

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from ._numbers import LARGEST
-from ._scan import NO_TIME
+from ._rows import NO_TIME
 from .keys import joined
 from .schema import Schema
 from .times import Zone, parse_time
