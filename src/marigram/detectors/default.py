@@ -281,6 +281,8 @@ def nanoseconds(times: ArrayLike) -> np.ndarray:
     array = np.asarray(times)
     if array.dtype.kind in "iu":
         return array.astype(np.int64, copy=False)
+    if array.size and array.dtype.kind not in "MOSU":  # NumPy would read 1.7e9 as nanoseconds
+        raise ParameterError(f"times must be int64 nanoseconds or datetime64, got {array.dtype}")
     try:
         return array.astype("datetime64[ns]").astype(np.int64)
     except (TypeError, ValueError) as error:

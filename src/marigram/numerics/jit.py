@@ -22,7 +22,7 @@ def kernel(function: F) -> F:
 
 
 _CALLABLE = os.environ.get("MARIGRAM_CALLABLE_PIECES", "") == "1"
-"""Tests call the pieces from Python, which costs every piece a wrapper: a third of the first compilation."""
+"""Pieces that a Python prompt can call cost a wrapper each: a third of the first compilation."""
 _INNER: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
