@@ -20,7 +20,7 @@ from marigram.change.level_shift import (
 )
 from marigram.change.scale_shift import THRESHOLD as SCALE_THRESHOLD
 from marigram.change.scale_shift import scale_shift_reset, scale_shift_step
-from marigram.detectors.state import DELAY, RING
+from marigram.detectors.state import KEPT, RING
 from marigram.numerics.bits import prefetch
 from marigram.numerics.elementary import clip, larger, median, smaller, uniform
 from marigram.numerics.grid import EDGES, EMPTY, bin_of
@@ -56,15 +56,15 @@ START = 8
 """Events that set the first level and scale."""
 LEARNING = 64
 """Events of a key whose kind is `learning`."""
-YOUNG = 256
-"""Until then residuals enter the tail 8 events late, from then on DELAY."""
+LATE = 8
+"""A residual enters the tail this many events late, so that nothing of an undetected shift does."""
 LARGEST_VALUE = 1e300
 NO_TIME = np.int64(-(2**63))
 CANDIDATE_EVIDENCE = 2.5
 """Level evidence from which the band also covers the candidate level."""
-CANDIDATE_WIDTH = 1.3
+CANDIDATE_WIDTH = 1.5
 """Width of the candidate level's band over the ordinary one."""
-AGREEMENT = 4.0
+AGREEMENT = 12.0
 """Values of a shift lie within this many scales of their median."""
 BOTH_SIDES = 8.0
 """Level evidence on the weaker side that a burst of five cannot bring."""
@@ -132,7 +132,7 @@ def start_coordinate(c):
     level_restart(c, m, START)
     context_start(c)
     season_start(c, m, spread)
-    for i in range(DELAY):
+    for i in range(KEPT):
         c.bins[i] = EMPTY
 
 
@@ -231,7 +231,7 @@ def median_bin(c, n, count):
     values = np.empty(16)
     m = 0
     for i in range(1, min(count, 16) + 1):
-        k = c.bins[(n - i) & (DELAY - 1)]
+        k = c.bins[(n - i) & (KEPT - 1)]
         if k != EMPTY:
             b = int(k) & (ABOVE - 1)
             values[m] = EDGES[max(b - 1, 0)] * (1.09 if b > 0 else 0.5)
@@ -242,16 +242,16 @@ def median_bin(c, n, count):
 @part
 def forget_bins(bins, n, count):
     """The residuals of a change never enter the tail."""
-    for i in range(1, min(count, DELAY) + 1):
-        bins[(n - i) & (DELAY - 1)] = EMPTY
+    for i in range(1, min(count, KEPT) + 1):
+        bins[(n - i) & (KEPT - 1)] = EMPTY
 
 
 @piece
 def release(tail, bins, n, memory):
     """Let the residual whose delay is over into the tail, then free its place."""
-    i = n - START if n < YOUNG else n - DELAY
-    if i >= 0 and (n < YOUNG or i >= YOUNG - START):
-        k = bins[i & (DELAY - 1)]
+    i = n - LATE
+    if i >= 0:
+        k = bins[i & (KEPT - 1)]
         if k != EMPTY:
             tail_add(tail, k, memory)
 
@@ -281,7 +281,7 @@ def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
     z = e * inverse
     if jump > 0.0:
         z = (e + jump * (uniform(n) - 0.5)) / scale
-    c.bins[n & (DELAY - 1)] = bin_of(abs(z) * scale / q.width) | (ABOVE if z > 0.0 else 0)
+    c.bins[n & (KEPT - 1)] = bin_of(abs(z) * scale / q.width) | (ABOVE if z > 0.0 else 0)
     if not anomaly or recent_rate >= 0.5 or learning or c.scale_n < 50.0:
         scale_step(c, z, level)
         c.scale = larger(c.scale, 0.25 * jump)
@@ -549,7 +549,7 @@ def run(
             h.since_drift = 0
             if d > 1:
                 top = largest[slot_number]
-                forget_bins(top.ring, n, min(started, DELAY))
+                forget_bins(top.ring, n, min(started, KEPT))
         else:
             h.since_drift = min(h.since_drift + 1, 1 << 30)
 
@@ -787,7 +787,7 @@ def learn_event(
         q = scratch[j]
         release(h.tail, c.bins, n, memory)
         if q.z < 0.0:
-            c.bins[n & (DELAY - 1)] = EMPTY
+            c.bins[n & (KEPT - 1)] = EMPTY
             c.ring[n & (RING - 1)] = c.ring[(n - 1) & (RING - 1)]
             continue
         x = q.x
@@ -802,14 +802,14 @@ def learn_event(
                 c.scale = max(c.step, scale_floor(x))
                 c.scale_n = START
             c.ring[n & (RING - 1)] = x
-            c.bins[n & (DELAY - 1)] = EMPTY
+            c.bins[n & (KEPT - 1)] = EMPTY
             record_learn(c, x, float(n))
             continue
         g = seasons[k if season_slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
         learn_coordinate(c, g, season_slot, x, q, n, q.p <= alpha and not learning, learning, h.recent_rate)
         if c.step == 0.0:
             # a constant has no residuals to learn a tail from
-            c.bins[n & (DELAY - 1)] = EMPTY
+            c.bins[n & (KEPT - 1)] = EMPTY
     i = n & 7
     if n >= START + 8:
         tail_add(h.habit, h.habit_ring[i], HABIT_MEMORY)
@@ -822,10 +822,10 @@ def learn_event(
     if d > 1:
         top = largest[k]
         if n == START:
-            for b in range(DELAY):
+            for b in range(KEPT):
                 top.ring[b] = EMPTY
         release(top.tail, top.ring, n, MEMORY)
-        top.ring[n & (DELAY - 1)] = EMPTY if level_fired or first_other else bin_of(z_max)
+        top.ring[n & (KEPT - 1)] = EMPTY if level_fired or first_other else bin_of(z_max)
         if top.tail.total >= top.tail.due and top.tail.total >= FIRST_FIT:
             refit(top.tail, alpha, MEMORY, 1.0, work)
             due = True

@@ -19,8 +19,8 @@ from marigram.thresholds.tail import TAIL
 
 RING = 8
 """Values kept of each coordinate."""
-DELAY = 32
-"""Events between a residual and its entry into the tail (8 while the key is young)."""
+KEPT = 32
+"""Bin codes of the last residuals kept of each coordinate: what a change takes back, or a new scale is read from."""
 LINE = 64
 
 
@@ -56,11 +56,11 @@ COORDINATE = record(
     [
         *level.FIELDS, *scale.FIELDS, *autoregression.FIELDS, *context.FIELDS, *season.FIELDS,
         *level_shift.FIELDS, *scale_shift.FIELDS, *habits.RECORD_FIELDS,
-        ("ring", "f8", (RING,)), ("bins", "u1", (DELAY,)), ("step", "f8"), ("ties", "f4"),
+        ("ring", "f8", (RING,)), ("bins", "u1", (KEPT,)), ("step", "f8"), ("ties", "f4"),
     ]
 )  # fmt: skip
 SEASON = record(season.TABLE_FIELDS)
-LARGEST = record([("tail", TAIL), ("ring", "u1", (DELAY,))])
+LARGEST = record([("tail", TAIL), ("ring", "u1", (KEPT,))])
 
 
 class StateTable:
@@ -166,4 +166,4 @@ class StateTable:
             array[rows] = records[name] if name in records else np.zeros((), array.dtype)
 
 
-__all__ = ["COORDINATE", "DELAY", "HEAD", "LARGEST", "RING", "SEASON", "StateTable", "record"]
+__all__ = ["COORDINATE", "HEAD", "KEPT", "LARGEST", "RING", "SEASON", "StateTable", "record"]
