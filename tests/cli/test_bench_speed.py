@@ -76,6 +76,7 @@ def test_the_memory_limit_counts_its_updates():
     assert rate.wall > 0.0
 
 
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")  # rrcf imports it
 @pytest.mark.parametrize(
     ("name", "d"), [(name, d) for name, entry in PEERS.items() for d in (1, 32) if entry.can(1, d)]
 )
