@@ -66,25 +66,33 @@ class KeyNames(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self._name(code) for code in range(*index.indices(self._count))]
+            return self._names_of(np.arange(*index.indices(self._count)))
         code = int(index) + (self._count if index < 0 else 0)
         if not 0 <= code < self._count:
             raise IndexError(f"key {index} of {self._count}")
         return self._name(code)
 
     def __iter__(self) -> Iterator[str]:
-        return (self._name(code) for code in range(self._count))
+        return iter(self._names_of(np.arange(self._count)))
 
     def _name(self, code: int) -> str:
         if self._small is not None:
             return self._names[code].decode()
-        return self._arena[self._ends[code] : self._ends[code + 1]].tobytes().decode()
+        start, end = self._ends[code : code + 2].tolist()
+        return str(self._arena.data[start:end], "utf-8")
+
+    def _names_of(self, codes: NDArray[np.int64]) -> list[str]:
+        if self._small is not None:
+            return [self._names[code].decode() for code in codes.tolist()]
+        held = self._arena.data
+        spans = zip(self._ends[codes].tolist(), self._ends[codes + 1].tolist(), strict=True)
+        return [str(held[start:end], "utf-8") for start, end in spans]
 
     def take(self, codes: NDArray[np.int64]) -> NDArray[Any]:
         """Return (n,) strings of ``codes`` as an object array; equal codes share one string."""
         distinct, back = np.unique(codes, return_inverse=True)
         names = np.empty(len(distinct), object)
-        names[:] = [self._name(code) for code in distinct.tolist()]
+        names[:] = self._names_of(distinct)
         taken: NDArray[Any] = names[back]
         return taken
 
