@@ -106,14 +106,14 @@ def test_csv(path, lines, schema, rows, end):
 
 
 @pytest.mark.slow
-@settings(max_examples=4000)
+@settings(max_examples=1500)
 @given(lines=some(json_lines()), **COMMON)
 def test_json_lines_longer(path, lines, schema, rows, end):
     compare(path, lines, schema, None, rows, end)
 
 
 @pytest.mark.slow
-@settings(max_examples=4000)
+@settings(max_examples=1500)
 @given(lines=some(csv_lines()), **COMMON)
 def test_csv_longer(path, lines, schema, rows, end):
     compare(path, lines, schema, HEADER, rows, end)
