@@ -117,7 +117,9 @@ All = Annotated[bool, typer.Option("--all", help="Print the verdict of every eve
 Fail = Annotated[
     list[FailOn] | None,
     typer.Option(
-        "--fail-on", help="Exit with 1 when such an alert was told, or a line rejected; may be repeated."
+        "--fail-on",
+        metavar="WHAT",
+        help="anomaly, drift or reject: exit with 1 when such an alert was told or a line rejected; may be repeated.",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only alerts and errors.")]
