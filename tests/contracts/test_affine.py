@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contracts.registry import deciding, every
@@ -40,21 +39,33 @@ def test_powers_of_two_change_no_bit(subject: Subject, seed: int, k: int) -> Non
     assert difference(changed, scaled(plain, a)) is None
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="known: single-precision autoregression sums; one stream in twenty differs by up to 1e-4",
-)
 @deciding
 @few
-@given(seed=seeds, log_a=st.floats(-6, 6), offset=st.floats(-1e5, 1e5), sign=st.sampled_from([1, 1, -1]))
+@given(seed=seeds, log_a=st.floats(-6, 6), offset=st.floats(-1e3, 1e3))
 def test_any_unit_and_origin_give_the_same_kinds_and_scores(
-    subject: Subject, seed: int, log_a: float, offset: float, sign: int
+    subject: Subject, seed: int, log_a: float, offset: float
 ) -> None:
     stream = tame(subject, seed)
-    a = 10.0**log_a
     plain = subject.feed(subject.fresh(), stream)
+    a = 10.0**log_a
     changed = subject.feed(subject.fresh(), stream.valued(a * (stream.values + offset)))
     assert (changed["kind"] == plain["kind"]).all()
-    worst = np.nanmax(np.abs(changed["score"] - plain["score"]))
-    assert worst < 1e-6
     assert (changed["notice"] == plain["notice"]).all()
+    assert np.nanmax(np.abs(changed["score"] - plain["score"])) < 1e-6
+
+
+@deciding
+def test_an_origin_a_million_scales_away_gives_the_same_kinds_and_scores(subject: Subject) -> None:
+    """Where the numbers keep ten digits of a scale; some stretches of these streams have a scale of .1.
+
+    Sums in single precision cost a few streams in a hundred more than 1e-6 of a score; no kind differs.
+    """
+    worst = []
+    for seed in range(40):
+        stream = tame(subject, seed)
+        plain = subject.feed(subject.fresh(), stream)
+        changed = subject.feed(subject.fresh(), stream.valued(31.6 * (stream.values + 1e5)))
+        assert (changed["kind"] == plain["kind"]).all()
+        worst.append(np.nanmax(np.abs(changed["score"] - plain["score"])))
+    assert np.mean(np.array(worst) < 1e-6) >= 0.9
+    assert max(worst) < 1e-4

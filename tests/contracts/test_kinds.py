@@ -97,23 +97,23 @@ def test_the_kind_of_a_settled_event_follows_from_p(subject: Subject, seed: int)
     assert (p[np.isin(kind, [Kind.ANOMALY, Kind.UNDECIDED])] <= ALPHA).all()
 
 
-@pytest.mark.xfail(
-    strict=False, reason="known: rarely the earlier exceedance lay outside the candidate band only"
-)
 @scalar
-@few
-@given(seed=seeds)
-def test_undecided_needs_an_earlier_exceedance_on_its_side(subject: Subject, seed: int) -> None:
-    columns = subject.feed(subject.fresh(), lively(seed, N, subject.d, timed=subject.timed))
-    x, exceeds = columns["value"], (columns["p_value"] <= ALPHA) & ~columns["late"]
-    for row in np.flatnonzero(columns["kind"] == Kind.UNDECIDED):
-        drifts = np.flatnonzero(columns["kind"][:row] == Kind.DRIFT)
-        begin = drifts[-1] + 1 if len(drifts) else 0
-        norm = columns["expected"][begin:row]
-        earlier = exceeds[begin:row] & ((x[begin:row] > norm) == (x[row] > norm))
-        seen = x[begin:row][np.isfinite(x[begin:row])]
-        constant = len(drifts) == 0 and len(np.unique(seen)) == 1
-        assert earlier.any() or constant, f"row {row}"
+def test_undecided_follows_an_exceedance_on_its_side(subject: Subject) -> None:
+    """In 99 of 100: the earlier one may have lain outside the norm's band, but inside that of a candidate level."""
+    alone = total = 0
+    for seed in range(120):
+        columns = subject.feed(subject.fresh(), lively(seed, N, 1, timed=subject.timed))
+        x, exceeds = columns["value"], (columns["p_value"] <= ALPHA) & ~columns["late"]
+        for row in np.flatnonzero(columns["kind"] == Kind.UNDECIDED):
+            drifts = np.flatnonzero(columns["kind"][:row] == Kind.DRIFT)
+            begin = drifts[-1] + 1 if len(drifts) else 0
+            norm = columns["expected"][begin:row]
+            earlier = exceeds[begin:row] & ((x[begin:row] > norm) == (x[row] > norm))
+            seen = x[begin:row][np.isfinite(x[begin:row])]
+            total += 1
+            alone += not (earlier.any() or len(np.unique(seen)) == 1)
+    assert total > 200
+    assert alone <= 0.01 * total
 
 
 @alone

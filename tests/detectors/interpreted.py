@@ -13,14 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from marigram.numerics import bits
-
-bits.bits_of = lambda x: int(np.float64(x).view(np.int64))
-bits.float_of = lambda code: float(np.int64(code).view(np.float64))
-bits.prefetch = lambda array, offset: None
-
-from marigram.detectors import default  # noqa: E402 - the kernel takes these operations when it is imported
-
 COMPARED = (
     "seq", "n", "p_value", "expected", "lower", "upper", "kind", "severity", "episode", "notice", "late",
     "changed_at", "before", "after", "resolves", "why",
@@ -98,22 +90,29 @@ def interpreted(run: Any) -> Any:
     return lambda *arguments: run(*map(wrapped, arguments))
 
 
-def answers(values: np.ndarray, times: np.ndarray | None) -> dict[str, np.ndarray]:
-    """What the detector says, column by column."""
-    table = default.Detector().update_many(values, times)
-    return {name: np.asarray(table[name]) for name in COMPARED}
+def without_machine_code() -> Any:
+    """The detector, its machine operations said in Python before the kernel takes them."""
+    from marigram.numerics import bits
+
+    bits.bits_of = lambda x: int(np.float64(x).view(np.int64))
+    bits.float_of = lambda code: float(np.int64(code).view(np.float64))
+    bits.prefetch = lambda array, offset: None
+    from marigram.detectors import default
+
+    default.run = interpreted(default.run)
+    return default.Detector
 
 
 def main(streams: Path, out: Path) -> None:
     """Answer every stream of a file into another."""
-    default.run = interpreted(default.run)
+    detector = without_machine_code()
     given = np.load(streams)
     found = {}
     with np.errstate(all="ignore"):
         for name in sorted(n for n in given.files if not n.endswith(".times")):
             times = given[f"{name}.times"] if f"{name}.times" in given.files else None
-            for column, data in answers(given[name], times).items():
-                found[f"{name}.{column}"] = data
+            table = detector().update_many(given[name], times)
+            found |= {f"{name}.{column}": np.asarray(table[column]) for column in COMPARED}
     np.savez(out, **found)
 
 
