@@ -25,7 +25,7 @@ ifneq ($(wildcard ../shared/data),)
 export MARIGRAM_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo test test-all check format docs lock wheel bench clean
+.PHONY: help install demo test test-all check format docs lock wheel bench experiments clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -89,6 +89,9 @@ wheel: install ## the package, into dist/
 bench: install ## speed side by side with the peers that are installed
 	$(BIN)/marigram bench speed
 
+experiments: install ## the quick form of every experiment, compared with what is expected
+	$(BIN)/python -m experiments
+
 # Pins with hashes for every platform; existing pins stay unless UPGRADE=--upgrade is given.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes --python-version 3.11 \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
@@ -103,4 +106,4 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 
 clean: ## remove everything that these targets made
 	rm -rf .venv .venv-demo dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find src tests benchmarks experiments -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
