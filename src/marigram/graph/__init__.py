@@ -1,0 +1,38 @@
+"""Graphs of events: data, and what learns from them. ``from marigram import graph as mgg``.
+
+Importing this costs nothing: a name is fetched from its module when it is first used, and torch is imported only by
+what computes with it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from marigram.graph.data import Columns, Csr, EdgeTable, Graph, NodeTable, Part
+
+_MODULE_OF = {
+    "Columns": "data",
+    "Csr": "data",
+    "EdgeTable": "data",
+    "Graph": "data",
+    "NodeTable": "data",
+    "Part": "data",
+}
+"""Public name -> the module under ``marigram.graph`` that defines it (PEP 562: fetched when first asked for)."""
+
+__all__ = ["Columns", "Csr", "EdgeTable", "Graph", "NodeTable", "Part"]
+
+
+def __getattr__(name: str) -> object:
+    """Fetch a public name from its module and keep it, so that the next use is an ordinary attribute."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, fetched or not."""
+    return sorted(__all__)
