@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from marigram.errors import InputError, MarigramError, ParameterError, SnapshotError
     from marigram.fleet import Fleet
     from marigram.kinds import Kind
-    from marigram.online import ClippedLinear, ClippedMean, ClippedScale, EstimatorTable, StepEnsemble
+    from marigram.online import (
+        ClippedLinear,
+        ClippedMean,
+        ClippedScale,
+        EstimatorTable,
+        SparseRows,
+        StepEnsemble,
+        hash_features,
+    )
     from marigram.verdicts import Verdict, Verdicts
 
 __version__ = "0.1.0"
@@ -34,9 +42,11 @@ _ROOM_OF = {
     "MarigramError": "errors",
     "ParameterError": "errors",
     "SnapshotError": "errors",
+    "SparseRows": "online",
     "StepEnsemble": "online",
     "Verdict": "verdicts",
     "Verdicts": "verdicts",
+    "hash_features": "online",
 }
 """Public name -> the module under ``marigram`` that defines it (PEP 562: fetched when first asked for)."""
 
@@ -52,10 +62,12 @@ __all__ = [
     "MarigramError",
     "ParameterError",
     "SnapshotError",
+    "SparseRows",
     "StepEnsemble",
     "Verdict",
     "Verdicts",
     "__version__",
+    "hash_features",
 ]
 
 _cache.configure(__version__)

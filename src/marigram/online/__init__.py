@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from marigram.online.ensemble import StepEnsemble
+    from marigram.online.hashing import SparseRows, hash_features
     from marigram.online.linear import ClippedLinear
     from marigram.online.mean import ClippedMean
     from marigram.online.spread import ClippedScale
@@ -18,10 +19,20 @@ _MODULE_OF = {
     "ClippedMean": "mean",
     "ClippedScale": "spread",
     "EstimatorTable": "table",
+    "SparseRows": "hashing",
     "StepEnsemble": "ensemble",
+    "hash_features": "hashing",
 }
 
-__all__ = ["ClippedLinear", "ClippedMean", "ClippedScale", "EstimatorTable", "StepEnsemble"]
+__all__ = [
+    "ClippedLinear",
+    "ClippedMean",
+    "ClippedScale",
+    "EstimatorTable",
+    "SparseRows",
+    "StepEnsemble",
+    "hash_features",
+]
 
 
 def __getattr__(name: str) -> object:
