@@ -8,11 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from marigram.graph.data import Columns, Csr, EdgeTable, Graph, NodeTable, Part
+    from marigram.graph.data import Columns, EdgeTable, Graph, NodeTable, Part
 
 _MODULE_OF = {
     "Columns": "data",
-    "Csr": "data",
     "EdgeTable": "data",
     "Graph": "data",
     "NodeTable": "data",
@@ -20,7 +19,7 @@ _MODULE_OF = {
 }
 """Public name -> the module under ``marigram.graph`` that defines it (PEP 562: fetched when first asked for)."""
 
-__all__ = ["Columns", "Csr", "EdgeTable", "Graph", "NodeTable", "Part"]
+__all__ = ["Columns", "EdgeTable", "Graph", "NodeTable", "Part"]
 
 
 def __getattr__(name: str) -> object:

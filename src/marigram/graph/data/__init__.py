@@ -6,8 +6,7 @@ in either direction. Nothing here needs torch: only the way to PyG imports it.
 """
 
 from marigram.graph.data.columns import Columns
-from marigram.graph.data.csr import Csr, build_csr
 from marigram.graph.data.graph import EdgeType, Graph, TimeUnit
 from marigram.graph.data.tables import EdgeTable, NodeTable, Part
 
-__all__ = ["Columns", "Csr", "EdgeTable", "EdgeType", "Graph", "NodeTable", "Part", "TimeUnit", "build_csr"]
+__all__ = ["Columns", "EdgeTable", "EdgeType", "Graph", "NodeTable", "Part", "TimeUnit"]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigram.errors import InputError
-from marigram.graph.data.csr import Csr, build_csr
+from marigram.graph.csr import CSR
 from marigram.graph.data.tables import EdgeTable, NodeTable, refuse_first
 
 EdgeType = tuple[str, str, str]
@@ -58,7 +58,7 @@ class Graph:
     >>> data = mgg.Graph(nodes={"user": users}, edges={("user", "pays", "user"): pays})
     >>> data
     Graph(user 3; user-pays-user 3)
-    >>> data.csr(("user", "pays", "user")).degree
+    >>> data.csr(("user", "pays", "user")).degrees
     array([1, 0, 2])
     """
 
@@ -67,7 +67,7 @@ class Graph:
     time_unit: TimeUnit = ""
     order: NDArray[np.int64] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
-    _sorted: dict[tuple[EdgeType, bool], Csr] = field(default_factory=dict, init=False, repr=False)
+    _sorted: dict[tuple[EdgeType, bool], CSR] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -154,7 +154,7 @@ class Graph:
 
     # --- walking ---------------------------------------------------------------------------------------------------
 
-    def csr(self, edge_type: EdgeType, *, reverse: bool = False) -> Csr:
+    def csr(self, edge_type: EdgeType, *, reverse: bool = False) -> CSR:
         """Return the edges of a type sorted for walking; built at the first call and kept.
 
         Parameters
@@ -170,9 +170,8 @@ class Graph:
             table = self.edges[edge_type]
             near, far = (table.src, table.dst) if reverse else (table.dst, table.src)
             here, there = (edge_type[0], edge_type[2]) if reverse else (edge_type[2], edge_type[0])
-            self._sorted[key] = build_csr(
-                near, far, table.time, rows=self.nodes[here].count, columns=self.nodes[there].count
-            )
+            shape = self.nodes[here].count, self.nodes[there].count
+            self._sorted[key] = CSR.build(near, far, shape, table.time)
         return self._sorted[key]
 
     # --- another graph -----------------------------------------------------------------------------------------------
