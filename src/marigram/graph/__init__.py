@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from marigram.graph.data import Columns, EdgeTable, Graph, NodeTable, Part
+    from marigram.graph.data.anything import as_graph
+    from marigram.graph.data.loading import load
 
 _MODULE_OF = {
     "Columns": "data",
@@ -16,10 +18,12 @@ _MODULE_OF = {
     "Graph": "data",
     "NodeTable": "data",
     "Part": "data",
+    "as_graph": "data.anything",
+    "load": "data.loading",
 }
 """Public name -> the module under ``marigram.graph`` that defines it (PEP 562: fetched when first asked for)."""
 
-__all__ = ["Columns", "EdgeTable", "Graph", "NodeTable", "Part"]
+__all__ = ["Columns", "EdgeTable", "Graph", "NodeTable", "Part", "as_graph", "load"]
 
 
 def __getattr__(name: str) -> object:

@@ -170,8 +170,6 @@ def _matrix(block: str, values: NDArray[Any], dtype: type, width: int) -> None:
             f"{block} must be {np.dtype(dtype).name} with {width} columns, one for each name, "
             f"not {values.dtype} of shape {values.shape}",
         )
-    if isinstance(values, np.memmap):  # checked when it was written, and perhaps larger than memory
-        return
     if dtype is np.float32 and values.size and not np.isfinite(_extremes(values)).all():
         row, column = np.argwhere(np.isinf(values))[0]
         raise InputError(0, f"{block} attribute {column}, row {row}: {values[row, column]} is not a number")

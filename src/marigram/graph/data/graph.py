@@ -6,6 +6,7 @@ All columns may be memory-mapped.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
@@ -57,7 +58,7 @@ class Graph:
     >>> pays = mgg.EdgeTable(src=np.array([0, 1, 1]), dst=np.array([2, 2, 0]))
     >>> data = mgg.Graph(nodes={"user": users}, edges={("user", "pays", "user"): pays})
     >>> data
-    Graph(user 3; user-pays-user 3)
+    Graph(user 3; user-[pays]->user 3)
     >>> data.csr(("user", "pays", "user")).degrees
     array([1, 0, 2])
     """
@@ -88,8 +89,6 @@ class Graph:
         for end, node_type, column in (("source", kind[0], table.src), ("target", kind[2], table.dst)):
             if node_type not in self.nodes:
                 raise InputError(0, f"edge type {name}: there is no node type {node_type!r}")
-            if isinstance(column, np.memmap):  # checked when it was written, and perhaps larger than memory
-                continue
             count = self.nodes[node_type].count
             if len(column) and (column.min() < 0 or column.max() >= count):
                 refuse_first(
@@ -174,6 +173,10 @@ class Graph:
             self._sorted[key] = CSR.build(near, far, shape, table.time)
         return self._sorted[key]
 
+    def adopt(self, edge_type: EdgeType, edges: CSR, *, reverse: bool = False) -> None:
+        """Take over edges of a type that were sorted before, so that :meth:`csr` need not."""
+        self._sorted[edge_type, reverse] = edges
+
     # --- another graph -----------------------------------------------------------------------------------------------
 
     def with_split(self, split: int) -> Graph:
@@ -203,9 +206,41 @@ class Graph:
         other._sorted.update(self._sorted)
         return other
 
+    # --- elsewhere -------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write a folder of Parquet and TOML with checksums, which :func:`marigram.graph.load` reads."""
+        from marigram.graph.data.folder import save
+
+        save(self, folder)
+
+    def save_mapped(self, path: str | os.PathLike[str]) -> None:
+        """Write one file (``.mg``), edges sorted, that is used where it lies: for graphs larger than memory."""
+        from marigram.graph.data.mapped import save_mapped
+
+        save_mapped(self, path)
+
+    def to_pyg(self, *, hetero: bool = False) -> Any:
+        """Return a PyG ``Data``, or, with several types or when asked, ``HeteroData``; needs the extra ``graph``.
+
+        Names and what PyG has no place for stand beside the usual attributes, so that nothing is lost on the way back.
+        """
+        from marigram.graph.data.pyg import to_pyg
+
+        return to_pyg(self, hetero=hetero)
+
+    def to_networkx(self) -> Any:
+        """Return a networkx ``MultiDiGraph`` with every column as attributes of its nodes and edges."""
+        from marigram.graph.data.networkx import to_networkx
+
+        return to_networkx(self)
+
     def __repr__(self) -> str:
         nodes = ", ".join(f"{name} {table.count:,}" for name, table in self.nodes.items())
-        edges = ", ".join(f"{'-'.join(kind)} {table.count:,}" for kind, table in self.edges.items())
+        edges = ", ".join(
+            f"{source}-[{relation}]->{target} {table.count:,}"
+            for (source, relation, target), table in self.edges.items()
+        )
         return f"Graph({nodes}; {edges or 'no edges'})"
 
 

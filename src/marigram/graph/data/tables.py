@@ -69,8 +69,8 @@ class _Table:
         """Return the same rows under another of their splits."""
         return replace(self, split=split)
 
-    def with_splits(self, splits: NDArray[np.int8]) -> Self:
-        """Return the same rows under other splits, int8 ``(S, count)`` of :class:`Part`; shows the first."""
+    def with_splits(self, splits: NDArray[np.int8] | None) -> Self:
+        """Return the same rows under other splits, int8 ``(S, count)`` of :class:`Part` or none; shows the first."""
         return replace(self, splits=splits, split=0)
 
     def with_labels(self, labels: Labels | None) -> Self:
