@@ -34,11 +34,14 @@ help: ## list the targets
 
 install: .venv/installed ## .venv with all extras, the development tools, pandas, polars and river
 
-.venv/installed: requirements/dev.txt requirements/build.txt pyproject.toml
+.venv/installed: requirements/dev.txt requirements/build.txt requirements/torch.txt pyproject.toml
 	$(call fill,.venv,requirements/dev.txt)
+	@$(BIN)/python -m pip install $(PIP_FLAGS) $(TORCH_FLAGS) -r requirements/torch.txt
+	@touch .venv/installed
 
 .venv-demo/installed: requirements/base.txt requirements/build.txt pyproject.toml
 	$(call fill,.venv-demo,requirements/base.txt)
+	@touch .venv-demo/installed
 
 # $(1): the environment, $(2): its pins. What builds comes first, so that no build fetches anything of its own.
 define fill
@@ -48,7 +51,6 @@ define fill
 	@$(1)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/build.txt
 	@$(1)/bin/python -m pip install $(PIP_FLAGS) --require-hashes --no-build-isolation -r $(2)
 	@$(1)/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
-	@touch $(1)/installed
 endef
 
 # --- the main job ------------------------------------------------------------------------------------------------
@@ -100,7 +102,7 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install $(PIP_FLAGS) uv; }
 	$(COMPILE) pyproject.toml --output-file requirements/base.txt
 	$(COMPILE) requirements/build.in --constraint requirements/base.txt --output-file requirements/build.txt
-	$(COMPILE) pyproject.toml --extra all --extra dev \
+	$(COMPILE) pyproject.toml --extra all --extra dev --constraint requirements/torch.txt --no-emit-package torch \
 		--constraint requirements/base.txt --constraint requirements/build.txt --output-file requirements/dev.txt
 	@! grep -nE '://' requirements/*.txt || { echo "a lock file names a host" >&2; exit 1; }
 
