@@ -8,22 +8,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from marigram.graph.csr import CSR
     from marigram.graph.data import Columns, EdgeTable, Graph, NodeTable, Part
     from marigram.graph.data.anything import as_graph
     from marigram.graph.data.loading import load
+    from marigram.graph.relations import relations_of
+    from marigram.graph.sampler import NeighbourSampler
+    from marigram.graph.sampler_pyg import PygSampler
 
 _MODULE_OF = {
+    "CSR": "csr",
     "Columns": "data",
     "EdgeTable": "data",
     "Graph": "data",
+    "NeighbourSampler": "sampler",
     "NodeTable": "data",
     "Part": "data",
+    "PygSampler": "sampler_pyg",
     "as_graph": "data.anything",
     "load": "data.loading",
+    "relations_of": "relations",
 }
 """Public name -> the module under ``marigram.graph`` that defines it (PEP 562: fetched when first asked for)."""
 
-__all__ = ["Columns", "EdgeTable", "Graph", "NodeTable", "Part", "as_graph", "load"]
+__all__ = [
+    "CSR",
+    "Columns",
+    "EdgeTable",
+    "Graph",
+    "NeighbourSampler",
+    "NodeTable",
+    "Part",
+    "PygSampler",
+    "as_graph",
+    "load",
+    "relations_of",
+]
 
 
 def __getattr__(name: str) -> object:

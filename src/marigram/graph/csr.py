@@ -99,9 +99,8 @@ class CSR:
         indptr = _starts(counts)
         with _Scratch(path, int(indptr[-1])) as scratch:
             timed = _place_chunks(chunks(), indptr, scratch, shape[1])
-            arrays = {"indptr": indptr, "indices": scratch.indices, "edge": scratch.edge}
-            arrays["times"] = scratch.times if timed else _NO_TIMES
-            snapshots.save(path, _KIND, {"columns": shape[1]}, arrays)
+            times = scratch.times if timed else _NO_TIMES
+            _save(path, cls(indptr, scratch.indices, scratch.edge, times, shape[1]))
         return cls.load(path)
 
     @classmethod
@@ -138,17 +137,17 @@ class CSR:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the arrays to one file with a checksum."""
-        arrays = {"indptr": self.indptr, "indices": self.indices, "edge": self.edge, "times": self.times}
-        snapshots.save(path, _KIND, {"columns": self.columns}, arrays)
+        _save(path, self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> CSR:
         """Map what :meth:`save` wrote; ``SnapshotError`` when it is damaged or not a relation at all."""
-        meta, arrays = snapshots.load_mapped(path, _KIND)
+        meta, arrays, let_go = snapshots.load_mapped(path, _KIND)
         try:
-            graph = cls(**arrays, **meta)
+            graph = cls(arrays["indptr"], arrays["indices"], arrays["edge"], arrays["times"], meta["columns"])
             sound = graph._is_sound()
-        except (TypeError, AttributeError) as error:
+            let_go()  # the pages read for that
+        except KeyError as error:
             raise SnapshotError(f"{os.fspath(path)} holds other arrays than those of a relation") from error
         if not sound:
             raise SnapshotError(f"{os.fspath(path)} holds edges that contradict each other")
@@ -168,6 +167,16 @@ class CSR:
             and first_backward(self.indptr, 0) < 0
             and first_outside(self.indices, self.columns) < 0
         )
+
+
+def _save(path: str | os.PathLike[str], csr: CSR) -> None:
+    arrays: dict[str, Any] = {
+        "indptr": csr.indptr,
+        "indices": csr.indices,
+        "edge": csr.edge,
+        "times": csr.times,
+    }
+    snapshots.save(path, _KIND, {"columns": csr.columns}, arrays)
 
 
 class _Scratch:

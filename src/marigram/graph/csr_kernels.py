@@ -44,12 +44,12 @@ def first_backward(times: Ints, since: int) -> int:
 
 
 @kernel
-def place(rows: Any, columns: Any, first: int, free: Ints, indices: Ids, edge: Ints) -> None:
-    """Write edges ``first``, ``first + 1``, … into the free slots of their rows, in their order."""
+def place(rows: Any, values: Any, first: int, free: Ints, into: Any, edge: Ints) -> None:
+    """Write what edges ``first``, ``first + 1``, … have into the free slots of their rows, in their order."""
     for i in range(len(rows)):
         slot = free[rows[i]]
         free[rows[i]] = slot + 1
-        indices[slot] = columns[i]
+        into[slot] = values[i]
         edge[slot] = first + i
 
 

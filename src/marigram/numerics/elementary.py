@@ -8,6 +8,7 @@ power of two in the data changes no bit of what follows.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -87,13 +88,18 @@ def median(values: np.ndarray, n: int) -> float:
 
 
 @piece
-def uniform(counter: int) -> float:
-    """A fixed pseudo-random number in [0, 1) for every integer (splitmix64): randomness without a state."""
-    z = np.uint64(counter) + np.uint64(0x9E3779B97F4A7C15)
+def mix(z: Any) -> Any:
+    """Finaliser of splitmix64 on uint64: every bit of the result depends on every bit of z."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
+    return z ^ (z >> np.uint64(31))
+
+
+@piece
+def uniform(counter: int) -> float:
+    """A fixed pseudo-random number in [0, 1) for every integer (splitmix64): randomness without a state."""
+    z = mix(np.uint64(counter) + np.uint64(0x9E3779B97F4A7C15))
     return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-__all__ = ["LN2", "clip", "decay", "exp_small", "larger", "log", "median", "smaller", "uniform"]
+__all__ = ["LN2", "clip", "decay", "exp_small", "larger", "log", "median", "mix", "smaller", "uniform"]
