@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from marigram.kinds import Kind
     from marigram.online import (
         ClippedLinear,
+        ClippedLogistic,
         ClippedMean,
         ClippedScale,
         EstimatorTable,
         SparseRows,
         StepEnsemble,
         hash_features,
+        optimal_clip,
+        optimal_step,
     )
     from marigram.verdicts import Verdict, Verdicts
 
@@ -32,6 +35,7 @@ __version__ = "0.1.0"
 
 _ROOM_OF = {
     "ClippedLinear": "online",
+    "ClippedLogistic": "online",
     "ClippedMean": "online",
     "ClippedScale": "online",
     "Detector": "detectors.default",
@@ -47,11 +51,14 @@ _ROOM_OF = {
     "Verdict": "verdicts",
     "Verdicts": "verdicts",
     "hash_features": "online",
+    "optimal_clip": "online",
+    "optimal_step": "online",
 }
 """Public name -> the module under ``marigram`` that defines it (PEP 562: fetched when first asked for)."""
 
 __all__ = [
     "ClippedLinear",
+    "ClippedLogistic",
     "ClippedMean",
     "ClippedScale",
     "Detector",
@@ -68,6 +75,8 @@ __all__ = [
     "Verdicts",
     "__version__",
     "hash_features",
+    "optimal_clip",
+    "optimal_step",
 ]
 
 _cache.configure(__version__)

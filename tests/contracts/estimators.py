@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from tests.contracts.streams import Stream
 from tests.contracts.subjects import Columns
 
+import marigram as mg
+
 
 class EstimatorSubject:
     """An estimator of values: what it says of an event is its estimate before it."""
@@ -50,6 +52,9 @@ class RegressionSubject(EstimatorSubject):
 
     def feed(self, running: Any, stream: Stream) -> Columns:
         features, targets = pairs(stream.values)
+        if self.kind is mg.ClippedLogistic:
+            labels = np.where(np.isfinite(targets), np.sign(targets), np.nan)
+            return {"probability": np.asarray(running.trace(features, labels))}
         return {"value": np.asarray(running.trace(features, targets))}
 
     feed_one = feed

@@ -30,6 +30,8 @@ ESTIMATING: tuple[Subject, ...] = (
     EstimatorSubject(mg.StepEnsemble, 3),
     RegressionSubject(mg.ClippedLinear),
     RegressionSubject(mg.ClippedLinear, 3),
+    RegressionSubject(mg.ClippedLogistic),
+    RegressionSubject(mg.ClippedLogistic, 3),
 )
 """Algorithms that give estimates."""
 

@@ -58,8 +58,8 @@ class Beginning:
 class Mean:
     """Clipped SGD on the mean's loss; `eta(t)` is the step, `start` a vector or None."""
 
-    def __init__(self, eta, level: Level, start: Vector | None = None, ball: float = math.inf) -> None:
-        self.eta, self.level, self.value, self.ball = eta, level, start, ball
+    def __init__(self, eta, level: Level, start: Vector | None = None, region=list) -> None:
+        self.eta, self.level, self.value, self.region = eta, level, start, region
         self.beginning = Beginning() if start is None else None
         self.t = 0
 
@@ -76,8 +76,7 @@ class Mean:
                 v - self.eta(self.t) * shrink * g for v, g in zip(self.value, gradient, strict=True)
             ]
             self.level.learn(size, self.t)
-        if norm(self.value) > self.ball:
-            self.value = [v * self.ball / norm(self.value) for v in self.value]
+        self.value = self.region(self.value)
         self.t += 1
 
 
@@ -164,9 +163,11 @@ class Scale:
 class Linear:
     """Clipped SGD for a regression with ridge, in units of the smoothness."""
 
-    def __init__(self, d: int, eta, level: Level, mu: float = 0.0, smoothness: float | None = None) -> None:
-        self.eta, self.level, self.mu, self.smoothness = eta, level, mu, smoothness
-        self.value, self.norms, self.squares = [0.0] * d, [], []
+    CURVATURE = 1.0
+
+    def __init__(self, d: int, eta, clip=None, mu=0.0, smoothness=None, region=list) -> None:
+        self.eta, self.level, self.mu, self.smoothness = eta, Level(clip), mu, smoothness
+        self.value, self.norms, self.squares, self.region = [0.0] * d, [], [], region
         self.square, self.n, self.t = 0.0, 0, 0
 
     def predict(self, x: Vector) -> float:
@@ -182,11 +183,23 @@ class Linear:
             self.squares.append(xx)
             self.square, self.level.running = median(self.squares), median(self.norms)
         if not young or self.level.fixed is not None:
-            m = self.smoothness or max(self.square, xx) + self.mu
+            m = self.smoothness or self.CURVATURE * max(self.square, xx) + self.mu
             factor = self.eta(self.t) / m * (1.0 if size <= self.level.now else self.level.now / size)
-            self.value = [v - factor * g for v, g in zip(self.value, gradient, strict=True)]
+            self.value = self.region([v - factor * g for v, g in zip(self.value, gradient, strict=True)])
             self.t += 1
         if not young:
             self.level.learn(size, self.n)
             self.square *= math.exp(max(0.02, 2 / (self.n + 2)) * (0.5 - (xx <= self.square)))
         self.n += 1
+
+
+class Logistic(Linear):
+    """The same for the logistic loss; labels 1, and 0 or -1."""
+
+    CURVATURE = 0.25
+
+    def predict(self, x: Vector) -> float:
+        return (1 + math.tanh(super().predict(x) / 2)) / 2
+
+    def update(self, x: Vector, y: float) -> None:
+        super().update(x, max(y, 0.0))

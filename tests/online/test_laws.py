@@ -57,7 +57,7 @@ def test_one_by_one_gives_the_same_and_every_estimate_comes_before_its_event(sub
     for before, row in zip(said, x, strict=True):
         if subject.targets:
             np.testing.assert_allclose(single.predict_one(row[:-1]), before, rtol=1e-9)
-            single.update(row[:-1], row[-1])
+            subject.learn(single, row[None])
         else:
             assert single.n + single.rejected == 0 or same(single.value, before)
             single.update(row[0] if subject.d == 1 else row)
@@ -166,7 +166,7 @@ def test_powers_of_two_change_no_bit(subject: Subject, seed: int, k: int) -> Non
     x[x == 0.0] = 1.0
     a = 2.0**k
     said, scaled = subject.trace(subject.make(), x), subject.trace(subject.make(), a * x)
-    assert same(scaled, a * said)
+    assert same(scaled, said if isinstance(subject.make(), mg.ClippedLogistic) else a * said)
 
 
 @pytest.mark.parametrize(

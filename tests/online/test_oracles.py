@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from tests.online import oracles
@@ -11,6 +13,11 @@ import marigram as mg
 
 N = 600
 HALF_LIFE_50 = 1 - 2 ** (-1 / 50)
+
+
+def ball(radius: float):
+    return lambda v: [a * min(1.0, radius / oracles.norm(v)) for a in v] if oracles.norm(v) else v
+
 
 MEANS = {
     "as it comes": ({}, lambda d: oracles.Mean(anytime, Level(None))),
@@ -30,7 +37,15 @@ MEANS = {
         {"step": 0.05, "clip": 2.0, "start": 3.0},
         lambda d: oracles.Mean(lambda t: 0.05, Level(2.0), [3.0] * d),
     ),
-    "in a ball": ({"ball": 0.7}, lambda d: oracles.Mean(anytime, Level(None), ball=0.7)),
+    "doubling": (
+        {"step": "doubling", "alpha": 0.8, "clip": "2G", "diameter": 1.5},
+        lambda d: oracles.Mean(lambda t: 2.0 ** (-0.8 * math.floor(math.log2(t + 1))), Level(3.0)),
+    ),
+    "in a box": (
+        {"box": (-0.3, 0.5)},
+        lambda d: oracles.Mean(anytime, Level(None), region=lambda v: [min(max(a, -0.3), 0.5) for a in v]),
+    ),
+    "in a ball": ({"ball": 0.7}, lambda d: oracles.Mean(anytime, Level(None), region=ball(0.7))),
     "plain": ({"clip": None, "alpha": 1.0}, lambda d: oracles.Plain(lambda t: 1.0 / (t + 1.0))),
     "plain, constant": ({"clip": None, "step": 0.1}, lambda d: oracles.Plain(averaging(0.1))),
 }
@@ -97,30 +112,42 @@ def test_scale(centre: float | None) -> None:
     np.testing.assert_allclose(followed(scale, x), np.array(columns).T, rtol=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("options", "level", "mu", "smoothness"),
+REGRESSIONS = pytest.mark.parametrize(
+    ("options", "oracle"),
     [
-        ({}, Level(None), 0.0, None),
-        ({"clip": 0.8}, Level(0.8), 0.0, None),
-        ({"mu": 0.3}, Level(None), 0.3, None),
-        ({"clip": 3.0, "smoothness": 10.0, "mu": 0.1}, Level(3.0), 0.1, 10.0),
+        ({}, {}),
+        ({"clip": 0.8}, {"clip": 0.8}),
+        ({"mu": 0.3}, {"mu": 0.3}),
+        ({"clip": 3.0, "smoothness": 10.0, "mu": 0.1}, {"clip": 3.0, "smoothness": 10.0, "mu": 0.1}),
+        (
+            {"clip": "2G", "smoothness": 10.0, "ball": 0.4},
+            {"clip": 16.0, "smoothness": 10.0, "region": ball(0.4)},
+        ),
     ],
-    ids=["as it comes", "fixed clip", "ridge", "textbook"],
+    ids=["as it comes", "fixed clip", "ridge", "textbook", "2G in a ball"],
 )
+
+
+@REGRESSIONS
 @pytest.mark.parametrize("d", [1, 4])
-def test_linear(options: dict, level: Level, mu: float, smoothness: float | None, d: int) -> None:
+@pytest.mark.parametrize("kind", [mg.ClippedLinear, mg.ClippedLogistic])
+def test_regression(kind: type, options: dict, oracle: dict, d: int) -> None:
     rng = np.random.default_rng(3)
     X = rng.normal(size=(N, d))
-    y = X @ np.arange(1.0, d + 1) + rng.standard_t(2.5, N)
-    y[rng.random(N) < 0.02] += 1e4
-    oracle = oracles.Linear(d, anytime, Level(level.fixed), mu, smoothness)
+    z = X @ np.arange(1.0, d + 1)
+    if kind is mg.ClippedLinear:
+        y = z + rng.standard_t(2.5, N)
+        y[rng.random(N) < 0.02] += 1e4
+        slow = oracles.Linear(d, anytime, **oracle)
+    else:
+        y = np.where(rng.logistic(size=N) < z, 1.0, rng.choice([0.0, -1.0], N))
+        X[rng.random(N) < 0.02] *= 1e4
+        slow = oracles.Logistic(d, anytime, **oracle)
     predictions = []
     for row, target in zip(X.tolist(), y.tolist(), strict=True):
-        predictions.append(oracle.predict(row))
-        oracle.update(row, target)
-    linear = mg.ClippedLinear(**options)
-    np.testing.assert_allclose(linear.trace(X, y), predictions, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(linear.value, oracle.value, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(
-        linear.predict(X[:5]), [oracle.predict(row) for row in X[:5].tolist()], rtol=1e-6
-    )
+        predictions.append(slow.predict(row))
+        slow.update(row, target)
+    model = kind(**options)
+    np.testing.assert_allclose(model.trace(X, y), predictions, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(model.value, slow.value, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(model.predict(X[:5]), [slow.predict(row) for row in X[:5].tolist()], rtol=1e-6)

@@ -13,7 +13,7 @@ REFUSED = [
     (mg.ClippedMean, {"step": 0.0}, r"step must lie in \(0, 1\]"),
     (mg.ClippedMean, {"step": 1.5}, r"step must lie in \(0, 1\]"),
     (mg.ClippedMean, {"step": True}, r"step must be a number in \(0, 1\]"),
-    (mg.ClippedMean, {"step": "fast"}, "'constant', 'power', 'anytime', 'half-life'"),
+    (mg.ClippedMean, {"step": "fast"}, "'constant', 'power', 'anytime', 'doubling', 'half-life'"),
     (mg.ClippedMean, {"step": "constant"}, "rate must be a number"),
     (mg.ClippedMean, {"step": 0.1, "rate": 0.1}, "given twice"),
     (mg.ClippedMean, {"step": "power"}, "horizon must be an integer"),
@@ -25,7 +25,22 @@ REFUSED = [
     (mg.ClippedMean, {"alpha": float("nan")}, "alpha must lie"),
     (mg.ClippedMean, {"half_life": 10}, "half_life= has no meaning for step='anytime'"),
     (mg.ClippedMean, {"clip": 0.0}, r"clip must lie in \[1e-300, 1e\+300\]"),
-    (mg.ClippedMean, {"clip": "2G"}, "clip must be one of 'quantile'"),
+    (mg.ClippedMean, {"clip": "median"}, "clip must be one of 'quantile', '2G'"),
+    (mg.ClippedMean, {"clip": "2G"}, "needs a diameter"),
+    (mg.ClippedMean, {"clip": "2G", "diameter": 0.0}, r"diameter must lie in \[1e-100, 1e\+100\]"),
+    (mg.ClippedMean, {"diameter": 3.0}, "diameter= has no meaning for clip='quantile'"),
+    (mg.ClippedMean, {"step": "doubling", "horizon": 9}, "horizon= has no meaning for step='doubling'"),
+    (mg.ClippedMean, {"ball": 1.0, "box": (0, 1)}, "give one of them"),
+    (mg.ClippedMean, {"ball": 1.0, "start": 2.0}, r"start must lie in the region \[-1, 1\]"),
+    (mg.ClippedMean, {"box": (1, 1)}, "low < high"),
+    (mg.ClippedMean, {"box": 3.0}, "two numbers"),
+    (mg.ClippedMean, {"box": (0, "1")}, r"box\[1\] must be a number"),
+    (mg.ClippedScale, {"box": (-1, 1)}, "low at least 0"),
+    (mg.StepEnsemble, {"clip": "2G"}, "needs a diameter"),
+    (mg.ClippedLinear, {"clip": "2G", "diameter": 2.0}, "needs the smoothness"),
+    (mg.ClippedLinear, {"box": (1.0, 2.0)}, r"start must lie in the region \[1, 2\]"),
+    (mg.ClippedLogistic, {"mu": float("nan")}, "mu must lie"),
+    (mg.ClippedLogistic, {"smoothness": "small"}, "'auto' or a number"),
     (mg.ClippedMean, {"tau": 0.3}, r"tau must lie in \[0.5, 0.999\]"),
     (mg.ClippedMean, {"start": float("inf")}, "start must lie in"),
     (mg.ClippedMean, {"start": [1.0]}, "start must be a number"),
@@ -51,7 +66,7 @@ def test_refused(kind: type, options: dict, says: str) -> None:
 def test_parameters_are_frozen_and_plain() -> None:
     mean = mg.ClippedMean(step=np.float32(0.5), clip=np.int64(3), ball=np.float64(2))
     with pytest.raises(AttributeError):
-        mean.parameters.ball = 3.0
+        mean.parameters.start = 3.0
     assert (
         msgspec.json.decode(msgspec.json.encode(mean.parameters), type=type(mean.parameters))
         == mean.parameters

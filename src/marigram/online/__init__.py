@@ -7,31 +7,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from marigram.online.bounds import optimal_clip, optimal_step
     from marigram.online.ensemble import StepEnsemble
     from marigram.online.hashing import SparseRows, hash_features
     from marigram.online.linear import ClippedLinear
+    from marigram.online.logistic import ClippedLogistic
     from marigram.online.mean import ClippedMean
     from marigram.online.spread import ClippedScale
     from marigram.online.table import EstimatorTable
 
 _MODULE_OF = {
     "ClippedLinear": "linear",
+    "ClippedLogistic": "logistic",
     "ClippedMean": "mean",
     "ClippedScale": "spread",
     "EstimatorTable": "table",
     "SparseRows": "hashing",
     "StepEnsemble": "ensemble",
     "hash_features": "hashing",
+    "optimal_clip": "bounds",
+    "optimal_step": "bounds",
 }
 
 __all__ = [
     "ClippedLinear",
+    "ClippedLogistic",
     "ClippedMean",
     "ClippedScale",
     "EstimatorTable",
     "SparseRows",
     "StepEnsemble",
     "hash_features",
+    "optimal_clip",
+    "optimal_step",
 ]
 
 

@@ -9,8 +9,9 @@ The level is fixed, or follows the tau-quantile of the norms (Merad and Gaiffas,
 so that about 1 - tau of the events are clipped, in whatever unit the data come.  While few norms are known the
 median is sought instead, with a larger gain: a level that begins too high would take long to come down.
 
-The theory's level, twice the diameter of the parameter's range, is about ten times as high as a useful one: with 1 %
-of far corruption the error is proportional to the level.
+The theory's level "2G" is 2 M G, for a range of diameter G and a loss of smoothness M (1 for the mean): no gradient of
+the risk is ever clipped.  It is about ten times as high as a useful one: with 1 % of far corruption the error is
+proportional to the level.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import force_setattr
 
+from marigram.errors import ParameterError
 from marigram.numerics.elementary import exp_small, larger, smaller
 from marigram.numerics.jit import piece
 from marigram.online._ranges import number_in, one_of, settle
@@ -45,26 +47,53 @@ class Clips(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ----------
     level
         ``"quantile"``: the running tau-quantile of the gradients' norms; a number in [1e-300, 1e300]: fixed, in the
-        unit of the gradient; None: no clipping, which is plain SGD.
+        unit of the gradient; ``"2G"``: twice the diameter times the smoothness; None: no clipping, plain SGD.
     tau
         The quantile, in [0.5, 0.999].
+    diameter
+        G of ``"2G"``, in [1e-100, 1e100]; only read there.
     """
 
-    level: float | Literal["quantile"] | None = "quantile"
+    level: float | Literal["quantile", "2G"] | None = "quantile"
     tau: float = 0.95
+    diameter: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.level, str):
-            one_of("clip", self.level, ("quantile",))
+            one_of("clip", self.level, ("quantile", "2G"))
         elif self.level is not None:
             force_setattr(self, "level", number_in("clip", self.level, SMALLEST, LARGEST))
         settle(self, "tau", 0.5, 0.999)
+        if self.level == "2G":
+            if self.diameter is None:
+                raise ParameterError("clip='2G' needs a diameter, or a ball whose diameter is taken")
+            settle(self, "diameter", 1e-100, 1e100)
+        elif self.diameter is not None:
+            raise ParameterError(f"diameter= has no meaning for clip={self.level!r}, only for clip='2G'")
 
-    def settings(self) -> dict[str, float]:
-        """The fields a kernel reads."""
-        if self.level is None:
-            return {"clip": math.inf, "tau": self.tau}
-        return {"clip": 0.0 if isinstance(self.level, str) else float(self.level), "tau": self.tau}
+    @classmethod
+    def of(
+        cls,
+        level: float | Literal["quantile", "2G"] | None,
+        tau: float,
+        diameter: float | None,
+        ball: float | None,
+    ) -> Clips:
+        """The choice as a user writes it: the diameter of "2G" is that of the ball, unless given."""
+        if level == "2G" and diameter is None and ball is not None:
+            diameter = 2.0 * number_in("ball", ball, 0.0, 5e99, above=True)
+        return cls(level, tau, diameter)
+
+    @property
+    def follows(self) -> bool:
+        """Whether the level is a running quantile."""
+        return self.level == "quantile"
+
+    def settings(self, smoothness: float = 1.0) -> dict[str, float]:
+        """The fields a kernel reads, for a loss of this smoothness."""
+        fixed = {None: math.inf, "quantile": 0.0, "2G": 2.0 * smoothness * (self.diameter or 0.0)}
+        level = fixed[self.level] if self.level is None or isinstance(self.level, str) else self.level
+        return {"clip": level, "tau": self.tau}
 
 
 @piece

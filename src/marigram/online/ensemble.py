@@ -218,9 +218,11 @@ class StepEnsemble(ValueEstimator):
         What is run at several steps: :class:`marigram.ClippedMean`.
     clip
         Limit of one event's pull, and the unit of the losses: ``"quantile"``, the running ``tau``-quantile of the
-        distances, or a number in the unit of the data.
+        distances; a number in the unit of the data; ``"2G"``, the theory's.
     tau
         Share of the events that are not clipped, in [0.5, 0.999].
+    diameter
+        G of ``clip="2G"``: how far apart two levels can lie.
 
     Raises
     ------
@@ -245,13 +247,14 @@ class StepEnsemble(ValueEstimator):
     def __init__(
         self,
         base: type[ClippedMean] = ClippedMean,
-        clip: float | Literal["quantile"] = "quantile",
+        clip: float | Literal["quantile", "2G"] = "quantile",
         *,
         tau: float = 0.95,
+        diameter: float | None = None,
     ) -> None:
         if base is not ClippedMean:
             raise ParameterError(f"base must be ClippedMean, got {base!r}")
-        super().__init__(EnsembleParameters("ClippedMean", Clips(clip, tau)))
+        super().__init__(EnsembleParameters("ClippedMean", Clips(clip, tau, diameter)))
 
     @property
     def weights(self) -> Floats:

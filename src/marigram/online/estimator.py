@@ -219,12 +219,11 @@ class TargetEstimator(Estimator):
 
     @final
     def predict(self, X: ArrayLike) -> Floats:
-        """Predictions (n,) for features (n, d); 0 before the first event."""
+        """Predictions (n,) for features (n, d); of coefficients 0 before the first event."""
         rows = _matrix(X)
         if self._records is None:
-            return np.zeros(len(rows))
-        predicted: Floats = rows @ self._begin(rows.shape[1], False).array["value"][0]
-        return predicted
+            return self._respond(np.zeros(len(rows)))
+        return self._respond(rows @ self._begin(rows.shape[1], False).array["value"][0])
 
     @final
     def predict_one(self, x: ArrayLike) -> float:
@@ -240,6 +239,10 @@ class TargetEstimator(Estimator):
     def score_one(self, x: ArrayLike, y: float) -> float:
         """How far the target lies from its prediction; nothing is learned."""
         return abs(float(y) - self.predict_one(x))
+
+    def _respond(self, z: Floats) -> Floats:
+        """Predictions where <x, theta> is z."""
+        return z
 
     def _shaped(self, vector: Floats) -> Floats:
         return vector.copy()

@@ -11,17 +11,17 @@ harmless; a step that does not vanish follows drift.  Steps: :mod:`marigram.onli
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import msgspec
 import numpy as np
 
+from marigram.errors import ParameterError
 from marigram.numerics.bits import prefetch
-from marigram.numerics.elementary import larger
-from marigram.numerics.jit import kernel, part, piece
-from marigram.online import clips, steps
-from marigram.online._ranges import settle
+from marigram.numerics.jit import kernel, piece
+from marigram.online import bounds, clips, regions, steps
+from marigram.online._ranges import integer_in, number_in, settle
 from marigram.online.beginning import FIRST, HELD, begin, distance
 from marigram.online.clips import Clips, clip_factor, clip_learn, clip_level
 from marigram.online.estimator import ValueEstimator
@@ -39,10 +39,11 @@ from marigram.online.records import (
     T,
     usable,
 )
+from marigram.online.regions import Regions, project
 from marigram.online.steps import Steps, step_size
 
-SETTINGS = np.dtype([*steps.FIELDS, *clips.FIELDS, ("first", "f8"), ("ball", "f8")])
-"""``first``: events of which the median is taken to begin with; ``ball``: radius of the projection, 0 for none."""
+SETTINGS = np.dtype([*steps.FIELDS, *clips.FIELDS, *regions.FIELDS, ("first", "f8")])
+"""``first``: events of which the median is taken to begin with."""
 
 
 class MeanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,13 +52,12 @@ class MeanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     step: Steps = Steps()
     clip: Clips = Clips()
     start: float | None = None
-    ball: float | None = None
+    region: Regions = Regions()
 
     def __post_init__(self) -> None:
         if self.start is not None:
             settle(self, "start", -MAGNITUDE, MAGNITUDE)
-        if self.ball is not None:
-            settle(self, "ball", 0.0, MAGNITUDE, above=True)
+            self.region.inside(self.start)
 
     @property
     def first(self) -> int:
@@ -70,7 +70,7 @@ class MeanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The compiled form."""
         row = np.zeros(1, SETTINGS)
         chosen = self.step.settings(averaging=self.start is None) | self.clip.settings()
-        for name, value in (chosen | {"first": self.first, "ball": self.ball or 0.0}).items():
+        for name, value in (chosen | self.region.settings() | {"first": self.first}).items():
             row[name] = value
         return row
 
@@ -92,24 +92,6 @@ class MeanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         records["t"] = 0 if value is None else max(n, self.first)
 
 
-@part
-def project(theta, ball):
-    """The nearest point of the ball around the origin."""
-    largest = 0.0
-    for j in range(theta.shape[0]):
-        largest = larger(largest, abs(theta[j]))
-    if largest == 0.0:
-        return
-    total = 0.0
-    for j in range(theta.shape[0]):
-        u = theta[j] / largest
-        total += u * u
-    norm = largest * math.sqrt(total)
-    if norm > ball:
-        for j in range(theta.shape[0]):
-            theta[j] *= ball / norm
-
-
 @piece
 def step(p, s, x, scratch):
     """Learn the vector x into the record s."""
@@ -125,8 +107,8 @@ def step(p, s, x, scratch):
         clip_learn(p, s, norm)
         s[N] += 1.0
         s[T] += 1.0
-    if p.ball > 0.0:
-        project(s[VALUE : VALUE + d], p.ball)
+    if p.bounded > 0.0:
+        project(p, s[VALUE : VALUE + d])
 
 
 @kernel
@@ -157,20 +139,23 @@ class ClippedMean(ValueEstimator):
     ----------
     step
         A number in (0, 1]: that step always (also ``step="constant", rate=…``). ``"anytime"``: (t + 1)^-alpha.
-        ``"power"``: T^-alpha for a ``horizon`` of T events. ``"half-life"``: averages first, then forgets half in
-        ``half_life`` events; the choice for a stream without end.
+        ``"power"``: T^-alpha for a ``horizon`` of T events. ``"doubling"``: the same in epochs of doubling length,
+        without a horizon. ``"half-life"``: averages first, then forgets half in ``half_life`` events; the choice for
+        a stream without end.
     clip
         Limit of one event's pull: ``"quantile"``, the running ``tau``-quantile of the distances; a number in the
-        unit of the data; None for plain SGD, a mean that one bad event can throw.
+        unit of the data; ``"2G"``, the theory's; None for plain SGD, a mean that one bad event can throw.
     tau
         Share of the events that are not clipped, in [0.5, 0.999].
+    diameter
+        G of ``clip="2G"``: how far apart two levels can lie; that of the ball, unless given.
     rate, alpha, horizon, half_life
         See ``step``; alpha is 2/3, and 1 before a half-life, unless given.
     start
         Value of every coordinate before the first event.  By default the median of the first five events begins,
         and the step averages, 1/(t + 1), while that is larger.
-    ball
-        Radius of the ball around 0 that the level is kept in; None: not kept.
+    ball, box
+        Where the level is kept: radius of a ball around 0, or (low, high) of every coordinate; None: anywhere.
 
     Raises
     ------
@@ -192,19 +177,86 @@ class ClippedMean(ValueEstimator):
 
     def __init__(
         self,
-        step: float | Literal["anytime", "constant", "power", "half-life"] = "anytime",
-        clip: float | Literal["quantile"] | None = "quantile",
+        step: float | Literal["anytime", "constant", "power", "doubling", "half-life"] = "anytime",
+        clip: float | Literal["quantile", "2G"] | None = "quantile",
         *,
         tau: float = 0.95,
+        diameter: float | None = None,
         rate: float | None = None,
         alpha: float | None = None,
         horizon: int | None = None,
         half_life: float | None = None,
         start: float | None = None,
         ball: float | None = None,
+        box: Sequence[float] | None = None,
     ) -> None:
         chosen = Steps.of(step, rate, alpha, horizon, half_life)
-        super().__init__(MeanParameters(chosen, Clips(clip, tau), start, ball))
+        capped = Clips.of(clip, tau, diameter, ball)
+        super().__init__(MeanParameters(chosen, capped, start, Regions(ball, box)))  # type: ignore[arg-type]
+
+    def radius(
+        self,
+        t: int,
+        delta: float,
+        *,
+        sigma: float = 1.0,
+        distance: float | None = None,
+        drift: float = 0.0,
+        corrupted: int = 0,
+    ) -> float:
+        """How far from the level the estimate is after t events, at most, with probability 1 - delta at all of them.
+
+        The bound of :mod:`marigram.online.bounds`, with its terms of drift and corruption.  It is proved and
+        conservative, ten times and more above what is seen: it compares settings, and is no threshold.  Infinite where
+        the proof says nothing, which a smaller step or a higher clip level often mends.
+
+        Parameters
+        ----------
+        t
+            Number of events, in [1, 10^15].
+        delta
+            Probability of being further away at any of them, in (0, 1).
+        sigma
+            Standard deviation of the noise, over all coordinates together; its tails may be as heavy as they like.
+        distance
+            How far the start may be from the level, in [0, clip/2]; by default clip/4, which is G/2 with
+            ``clip="2G"``: it starts in the middle.
+        drift
+            How far the level may move from one event to the next.
+        corrupted
+            How many of the t events may be anything at all, wherever they are, in [0, t].
+
+        Raises
+        ------
+        ParameterError
+            An argument outside its range; an estimator without the step (constant or of a power of T), the fixed
+            clip level or the start that the proof needs, or with a projection.
+
+        Examples
+        --------
+        >>> mean = ClippedMean(step=0.003, clip="2G", diameter=2.0, start=0.0)
+        >>> round(mean.radius(10_000, 0.05, sigma=1.0), 2)
+        0.61
+        """
+        step, clip, bounded = self.parameters.step, self.parameters.clip, self.parameters.region != Regions()
+        if step.kind not in {"constant", "power"} or clip.level is None or clip.follows or bounded:
+            raise ParameterError(
+                "radius is proved for a constant or power step and a fixed clip, without ball or box"
+            )
+        if self.parameters.start is None:
+            raise ParameterError("radius is proved from a given start, for instance start=0.0")
+        level, eta = clip.settings()["clip"], step.settings(averaging=False)["floor"]
+        t = integer_in("t", t, 1, bounds.MOST)
+        return bounds.mean_radius(
+            t,
+            number_in("delta", delta, 1e-300, 1.0 - 1e-9),
+            eta,
+            level,
+            number_in("sigma", sigma, 0.0, bounds.LARGEST),
+            level / 4.0 if distance is None else number_in("distance", distance, 0.0, level / 2.0),
+            number_in("drift", drift, 0.0, bounds.LARGEST),
+            integer_in("corrupted", corrupted, 0, t),
+        )
 
 
 __all__ = ["ClippedMean", "MeanParameters", "run", "step"]

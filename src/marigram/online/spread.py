@@ -10,15 +10,17 @@ s/NORMAL, which is the standard deviation if the noise is normal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import msgspec
 import numpy as np
 
+from marigram.errors import ParameterError
 from marigram.numerics.bits import prefetch
 from marigram.numerics.elementary import clip, exp_small, larger, median, smaller
 from marigram.numerics.jit import kernel, part, piece
-from marigram.online import steps
+from marigram.online import regions, steps
 from marigram.online._ranges import settle
 from marigram.online.beginning import FIRST, HELD
 from marigram.online.estimator import ValueEstimator
@@ -36,6 +38,7 @@ from marigram.online.records import (
     T,
     usable,
 )
+from marigram.online.regions import Regions, project
 from marigram.online.steps import Steps, step_size
 
 NORMAL = 0.6120031809624807
@@ -52,7 +55,7 @@ SMALLEST, LARGEST = 1e-300, 1e300
 FAR = 1e15
 """Distances are cut at this many scales before they are squared."""
 
-SETTINGS = np.dtype([*steps.FIELDS, ("centre", "f8"), ("fixed", "f8")])
+SETTINGS = np.dtype([*steps.FIELDS, *regions.FIELDS, ("centre", "f8"), ("fixed", "f8")])
 
 
 class ScaleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,16 +63,19 @@ class ScaleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     step: Steps = Steps("half-life", half_life=700.0)
     centre: float | None = None
+    region: Regions = Regions()
 
     def __post_init__(self) -> None:
         if self.centre is not None:
             settle(self, "centre", -MAGNITUDE, MAGNITUDE)
+        if self.region.box is not None and self.region.box[0] < 0.0:
+            raise ParameterError(f"box must be (low, high) with low at least 0, got {self.region.box!r}")
 
     def settings(self) -> Array:
         """The compiled form."""
         row = np.zeros(1, SETTINGS)
         fixed = {"centre": self.centre or 0.0, "fixed": 0.0 if self.centre is None else 1.0}
-        for name, value in (self.step.settings(averaging=True) | fixed).items():
+        for name, value in (self.step.settings(averaging=True) | self.region.settings() | fixed).items():
             row[name] = value
         return row
 
@@ -133,6 +139,8 @@ def step(p, s, x, scratch):
         eta = step_size(p, s[T])
         for j in range(d):
             learn(p, s, VALUE + j, VALUE + d + j, x[j], eta)
+    if p.bounded > 0.0:
+        project(p, s[VALUE : VALUE + d])
     s[N] += 1.0
     s[T] += 1.0
 
@@ -181,6 +189,8 @@ class ClippedScale(ValueEstimator):
         As for :class:`marigram.ClippedMean`; by default a half-life of 700 events.
     centre
         What deviations are taken from; None: from a level that is learned alongside, see :attr:`level`.
+    box
+        (low, high): what the scale is kept between, low at least 0; None: not kept.
     rate, alpha, horizon, half_life
         See ``step``.
 
@@ -204,17 +214,19 @@ class ClippedScale(ValueEstimator):
 
     def __init__(
         self,
-        step: float | Literal["anytime", "constant", "power", "half-life"] = "half-life",
+        step: float | Literal["anytime", "constant", "power", "doubling", "half-life"] = "half-life",
         *,
         rate: float | None = None,
         alpha: float | None = None,
         horizon: int | None = None,
         half_life: float | None = None,
         centre: float | None = None,
+        box: Sequence[float] | None = None,
     ) -> None:
         if step == "half-life" and half_life is None:
             half_life = 700.0
-        super().__init__(ScaleParameters(Steps.of(step, rate, alpha, horizon, half_life), centre))
+        region = Regions(box=box)  # type: ignore[arg-type]  # checked in __post_init__
+        super().__init__(ScaleParameters(Steps.of(step, rate, alpha, horizon, half_life), centre, region))
 
     @property
     def level(self) -> float | Floats:

@@ -5,6 +5,7 @@ With t the events learned since the last restart,
     constant     eta_t = rate                                a fixed memory of about 1/rate events
     power        eta_t = T^-alpha                            the same, chosen by the number T of events to come
     anytime      eta_t = (t + 1)^-alpha                      T need not be known; the step vanishes in the end
+    doubling     eta_t = 2^(-i alpha), 2^i <= t + 1 < 2^(i+1)  power steps in epochs of doubling length, T unknown
     half-life    eta_t = max((t + 1)^-alpha, 1 - 2^(-1/h))   averages at first, later forgets half in h events
 
 alpha = 2/3 balances noise against drift when nothing is known of either (the noise costs T^(1 - alpha/2), the drift
@@ -20,25 +21,30 @@ import math
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from marigram.errors import ParameterError
+from marigram.numerics.bits import bits_of, float_of
 from marigram.numerics.elementary import larger
 from marigram.numerics.jit import piece
 from marigram.online._ranges import integer_in, number_in, one_of, settle
 
-Kind = Literal["constant", "power", "anytime", "half-life"]
+Kind = Literal["constant", "power", "anytime", "doubling", "half-life"]
 
 USED = {
     "constant": ("rate",),
     "power": ("horizon", "alpha"),
     "anytime": ("alpha",),
+    "doubling": ("alpha",),
     "half-life": ("half_life", "alpha"),
 }
 """The settings that each kind of step reads; any other is refused, not ignored."""
-DEFAULT_ALPHA = {"power": 2 / 3, "anytime": 2 / 3, "half-life": 1.0}
+DEFAULT_ALPHA = {"power": 2 / 3, "anytime": 2 / 3, "doubling": 2 / 3, "half-life": 1.0}
 
-FIELDS = [("floor", "f8"), ("alpha", "f8"), ("settled", "f8")]
-"""Smallest step; exponent of the decay; events after which the floor is reached, 0 for a step that never decays."""
+FIELDS = [("floor", "f8"), ("alpha", "f8"), ("settled", "f8"), ("epochs", "f8")]
+"""Smallest step; exponent of the decay; events after which the floor is reached, 0 for a step that never decays;
+whether the step stays the same within an epoch of doubling length."""
+EXPONENT = np.int64(0x7FF0000000000000)
 
 
 class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +53,7 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     kind
-        ``"constant"``, ``"power"``, ``"anytime"`` or ``"half-life"``.
+        ``"constant"``, ``"power"``, ``"anytime"``, ``"doubling"`` or ``"half-life"``.
     rate
         The constant step, in (0, 1].
     alpha
@@ -100,13 +106,14 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def settings(self, averaging: bool) -> dict[str, float]:
         """The fields a kernel reads; ``averaging``: begin with 1/(t + 1) where the named step is smaller."""
         alpha = DEFAULT_ALPHA.get(self.kind, 1.0) if self.alpha is None else self.alpha
-        if self.kind == "anytime":
-            return {"floor": 0.0, "alpha": alpha, "settled": math.inf}
+        if self.kind in {"anytime", "doubling"}:
+            epochs = float(self.kind == "doubling")
+            return {"floor": 0.0, "alpha": alpha, "settled": math.inf, "epochs": epochs}
         if self.kind == "half-life":
             floor = -math.expm1(-math.log(2.0) / (self.half_life or 1.0))
-            return {"floor": floor, "alpha": alpha, "settled": floor ** (-1.0 / alpha)}
+            return {"floor": floor, "alpha": alpha, "settled": floor ** (-1.0 / alpha), "epochs": 0.0}
         floor = float(self.rate or 0.0) if self.kind == "constant" else float(self.horizon or 1) ** -alpha
-        return {"floor": floor, "alpha": 1.0, "settled": 1.0 / floor if averaging else 0.0}
+        return {"floor": floor, "alpha": 1.0, "settled": 1.0 / floor if averaging else 0.0, "epochs": 0.0}
 
 
 @piece
@@ -114,7 +121,10 @@ def step_size(p, t):
     """eta_t."""
     if t >= p.settled:
         return p.floor
-    decayed = 1.0 / (t + 1.0) if p.alpha == 1.0 else (t + 1.0) ** -p.alpha
+    count = t + 1.0
+    if p.epochs > 0.0:
+        count = float_of(bits_of(count) & EXPONENT)
+    decayed = 1.0 / count if p.alpha == 1.0 else count**-p.alpha
     return larger(p.floor, decayed)
 
 
