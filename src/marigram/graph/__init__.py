@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from marigram.graph.csr import CSR
     from marigram.graph.data import Columns, EdgeTable, Graph, NodeTable, Part
     from marigram.graph.data.anything import as_graph
+    from marigram.graph.data.building import from_tables
+    from marigram.graph.data.events import from_events, infer_events
     from marigram.graph.data.loading import load
+    from marigram.graph.data.publishers import PUBLISHED, read_published
+    from marigram.graph.data.schema import EventSchema, GraphSchema, TableSchema
+    from marigram.graph.data.splits import GADBENCH_SEEDS, as_of, by_group, by_time, few_labels, stratified
     from marigram.graph.relations import relations_of
     from marigram.graph.sampler import NeighbourSampler
     from marigram.graph.sampler_pyg import PygSampler
@@ -20,29 +25,57 @@ _MODULE_OF = {
     "CSR": "csr",
     "Columns": "data",
     "EdgeTable": "data",
+    "EventSchema": "data.schema",
+    "GADBENCH_SEEDS": "data.splits",
     "Graph": "data",
+    "GraphSchema": "data.schema",
     "NeighbourSampler": "sampler",
     "NodeTable": "data",
+    "PUBLISHED": "data.publishers",
     "Part": "data",
     "PygSampler": "sampler_pyg",
+    "TableSchema": "data.schema",
     "as_graph": "data.anything",
+    "as_of": "data.splits",
+    "by_group": "data.splits",
+    "by_time": "data.splits",
+    "few_labels": "data.splits",
+    "from_events": "data.events",
+    "from_tables": "data.building",
+    "infer_events": "data.events",
     "load": "data.loading",
+    "read_published": "data.publishers",
     "relations_of": "relations",
+    "stratified": "data.splits",
 }
 """Public name -> the module under ``marigram.graph`` that defines it (PEP 562: fetched when first asked for)."""
 
 __all__ = [
     "CSR",
+    "GADBENCH_SEEDS",
+    "PUBLISHED",
     "Columns",
     "EdgeTable",
+    "EventSchema",
     "Graph",
+    "GraphSchema",
     "NeighbourSampler",
     "NodeTable",
     "Part",
     "PygSampler",
+    "TableSchema",
     "as_graph",
+    "as_of",
+    "by_group",
+    "by_time",
+    "few_labels",
+    "from_events",
+    "from_tables",
+    "infer_events",
     "load",
+    "read_published",
     "relations_of",
+    "stratified",
 ]
 
 

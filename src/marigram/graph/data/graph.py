@@ -14,7 +14,7 @@ from typing import Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from marigram.errors import InputError
+from marigram.errors import InputError, ParameterError
 from marigram.graph.csr import CSR
 from marigram.graph.data.tables import EdgeTable, NodeTable, refuse_first
 
@@ -192,8 +192,25 @@ class Graph:
                 raise InputError(0, f"node type {name!r} is unknown or has another number of nodes")
         return self._with(nodes={**self.nodes, **tables})
 
+    def table(self, of: str | EdgeType) -> NodeTable | EdgeTable:
+        """Return the table of a node type or of an edge type."""
+        found = self.nodes.get(of) if isinstance(of, str) else self.edges.get(of)
+        if found is None:
+            raise ParameterError(f"there is no type {of!r} in {self!r}")
+        return found
+
+    def with_splits(self, of: str | EdgeType, splits: NDArray[np.int8] | None) -> Graph:
+        """Return the graph with other splits, int8 ``(S, count)`` of :class:`Part`, of a node or an edge type."""
+        table = self.table(of).with_splits(splits)
+        if isinstance(table, NodeTable):
+            return self._with(nodes={**self.nodes, of: table})
+        return self._with(edges={**self.edges, of: table})
+
     def before(self, time: int) -> Graph:
-        """Return the graph as it was at a time: without later edges; nodes and their numbers stay."""
+        """Return the graph as it was at a time: without later edges; nodes and their numbers stay.
+
+        Edges of types without times stay.
+        """
         edges = {
             kind: table if table.time is None else table.take(table.time <= time)
             for kind, table in self.edges.items()

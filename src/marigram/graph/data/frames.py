@@ -1,0 +1,108 @@
+"""Tables from wherever they come: Arrow, pandas, polars, columns in a mapping, or files; all become Arrow tables."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from marigram.errors import InputError
+
+_FORMATS = {
+    ".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json",
+    ".parquet": "parquet", ".pq": "parquet", ".arrow": "ipc", ".feather": "ipc", ".ipc": "ipc",
+}  # fmt: skip
+_PACKED = {".gz", ".zst", ".bz2", ".lz4"}
+
+
+def to_table(source: Any, what: str) -> pa.Table:
+    """Return a table.
+
+    Parameters
+    ----------
+    source
+        An Arrow table or record batch, a pandas or polars frame, anything else that speaks Arrow
+        (``__arrow_c_stream__``), a mapping of names to columns, or the path of a file: CSV, TSV, JSON lines (all also
+        compressed: ``.gz``, ``.zst``, …), Parquet or Arrow IPC.
+    what
+        What the table is, for messages.
+
+    Raises
+    ------
+    InputError
+        It is nothing of this, is missing, or cannot be read.
+    """
+    if isinstance(source, pa.Table):
+        table = source
+    elif isinstance(source, str | os.PathLike):
+        table = read_table(source)
+    elif isinstance(source, Mapping):
+        try:
+            table = pa.table(dict(source))
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise InputError(0, f"{what}: the columns do not make a table: {error}") from error
+    elif hasattr(source, "iloc"):  # pandas: NaN is its way to say missing
+        table = pa.Table.from_pandas(source, preserve_index=False)
+    elif hasattr(source, "__arrow_c_stream__"):
+        table = pa.table(source)
+    elif isinstance(source, pa.RecordBatch):
+        table = pa.Table.from_batches([source])
+    else:
+        raise InputError(0, f"{what}: {type(source).__name__} is not a table")
+    if len(set(table.column_names)) != table.num_columns:
+        raise InputError(0, f"{what}: two columns share a name among {', '.join(table.column_names)}")
+    return table
+
+
+def read_table(path: str | os.PathLike[str]) -> pa.Table:
+    """Read a file; its format is told by its name.
+
+    Raises
+    ------
+    InputError
+        The file is missing, of no known format, or a row cannot be read (which one, where the reader tells).
+    """
+    place = Path(path)
+    suffixes = [suffix.lower() for suffix in place.suffixes]
+    inner = suffixes[-2:-1] if suffixes and suffixes[-1] in _PACKED else suffixes[-1:]
+    form = _FORMATS.get(inner[0]) if inner else None
+    if form is None:
+        raise InputError(0, f"{place}: the name tells no format; use one of {', '.join(_FORMATS)}")
+    if not place.is_file():
+        raise InputError(0, f"no such file: {place}")
+    try:
+        return _read(place, form, tabs=inner == [".tsv"])
+    except (pa.ArrowException, OSError) as error:
+        text = str(error).splitlines()[0]
+        row = re.search(r"[Rr]ow #?(\d+)", text)
+        raise InputError(int(row.group(1)) if row else 0, f"{place.name}: {text}") from error
+
+
+def _read(place: Path, form: str, *, tabs: bool) -> pa.Table:
+    if form == "parquet":
+        import pyarrow.parquet as pq
+
+        return pq.read_table(place)
+    if form == "ipc":
+        import pyarrow.feather as feather
+
+        return feather.read_table(place)
+    with pa.input_stream(str(place), compression="detect") as stream:
+        if form == "json":
+            import pyarrow.json as arrow_json
+
+            return arrow_json.read_json(stream)
+        import pyarrow.csv as arrow_csv
+
+        return arrow_csv.read_csv(
+            stream,
+            parse_options=arrow_csv.ParseOptions(delimiter="\t" if tabs else ","),
+            convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True),
+        )
+
+
+__all__ = ["read_table", "to_table"]
