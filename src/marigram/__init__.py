@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING
 from marigram import _cache
 
 if TYPE_CHECKING:
+    from marigram.change.catoni import CatoniChangePoint
+    from marigram.change.clipped import ClippedChangePoint
+    from marigram.change.conformal import RankChangePoint
+    from marigram.change.cusum import CusumChangePoint
+    from marigram.change.found import Change
     from marigram.detectors.default import Detector
     from marigram.errors import InputError, MarigramError, ParameterError, SnapshotError
     from marigram.fleet import Fleet
@@ -34,10 +39,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOM_OF = {
+    "CatoniChangePoint": "change.catoni",
+    "Change": "change.found",
+    "ClippedChangePoint": "change.clipped",
     "ClippedLinear": "online",
     "ClippedLogistic": "online",
     "ClippedMean": "online",
     "ClippedScale": "online",
+    "CusumChangePoint": "change.cusum",
     "Detector": "detectors.default",
     "EstimatorTable": "online",
     "Fleet": "fleet",
@@ -45,6 +54,7 @@ _ROOM_OF = {
     "Kind": "kinds",
     "MarigramError": "errors",
     "ParameterError": "errors",
+    "RankChangePoint": "change.conformal",
     "SnapshotError": "errors",
     "SparseRows": "online",
     "StepEnsemble": "online",
@@ -57,10 +67,14 @@ _ROOM_OF = {
 """Public name -> the module under ``marigram`` that defines it (PEP 562: fetched when first asked for)."""
 
 __all__ = [
+    "CatoniChangePoint",
+    "Change",
+    "ClippedChangePoint",
     "ClippedLinear",
     "ClippedLogistic",
     "ClippedMean",
     "ClippedScale",
+    "CusumChangePoint",
     "Detector",
     "EstimatorTable",
     "Fleet",
@@ -68,6 +82,7 @@ __all__ = [
     "Kind",
     "MarigramError",
     "ParameterError",
+    "RankChangePoint",
     "SnapshotError",
     "SparseRows",
     "StepEnsemble",
