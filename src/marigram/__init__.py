@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         optimal_clip,
         optimal_step,
     )
+    from marigram.thresholds.confidence import ConfidenceThreshold
+    from marigram.thresholds.tracker import QuantileTracker
     from marigram.verdicts import Verdict, Verdicts
 
 __version__ = "0.1.0"
@@ -46,6 +48,7 @@ _ROOM_OF = {
     "ClippedLogistic": "online",
     "ClippedMean": "online",
     "ClippedScale": "online",
+    "ConfidenceThreshold": "thresholds.confidence",
     "CusumChangePoint": "change.cusum",
     "Detector": "detectors.default",
     "EstimatorTable": "online",
@@ -54,6 +57,7 @@ _ROOM_OF = {
     "Kind": "kinds",
     "MarigramError": "errors",
     "ParameterError": "errors",
+    "QuantileTracker": "thresholds.tracker",
     "RankChangePoint": "change.conformal",
     "SnapshotError": "errors",
     "SparseRows": "online",
@@ -74,6 +78,7 @@ __all__ = [
     "ClippedLogistic",
     "ClippedMean",
     "ClippedScale",
+    "ConfidenceThreshold",
     "CusumChangePoint",
     "Detector",
     "EstimatorTable",
@@ -82,6 +87,7 @@ __all__ = [
     "Kind",
     "MarigramError",
     "ParameterError",
+    "QuantileTracker",
     "RankChangePoint",
     "SnapshotError",
     "SparseRows",
