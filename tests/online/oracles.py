@@ -97,7 +97,7 @@ class Ensemble:
     """Twelve means under one clip level, weighed by fixed-share Hedge."""
 
     def __init__(self, level: Level) -> None:
-        self.level, self.beginning, self.t = level, Beginning(), 0
+        self.level, self.beginning, self.t, self.n, self.restarts = level, Beginning(), 0, 5, 0
         self.weights = [1 / 12] * 12
         self.value: Vector = []
         self.means: list[Vector] = []
@@ -122,8 +122,17 @@ class Ensemble:
         self.weights = [w / total for w in self.weights]
         columns = zip(*self.means, strict=True)
         self.value = [sum(w * m for w, m in zip(self.weights, c, strict=True)) for c in columns]
-        self.level.learn(size, self.t)
+        best = max(range(12), key=self.weights.__getitem__)
+        slow = self.weights[best + 2 :]
+        if slow and sum(slow) < len(slow) * 16 * 0.001 / 12 and self.t > 2 ** (best + 2):
+            self.means[best + 1 :] = [list(self.value) for _ in range(11 - best)]
+            self.weights[best + 1 :] = [self.weights[best]] * (11 - best)
+            self.weights = [w / sum(self.weights) for w in self.weights]
+            self.t = max(5, 2 ** (best + 1))
+            self.restarts += 1
+        self.level.learn(size, self.n)
         self.t += 1
+        self.n += 1
 
 
 def huber(u: float) -> float:
@@ -131,8 +140,7 @@ def huber(u: float) -> float:
 
 
 def fading(y: float) -> float:
-    """exp(-1 - y) by the series of exp(-x) to the fifth power, squared; weights are normalised, so -1 is free."""
-    return sum((-(1 + y) / 2) ** i / math.factorial(i) for i in range(6)) ** 2
+    return (1 - y / 4) ** 4
 
 
 class Scale:

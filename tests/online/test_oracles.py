@@ -94,11 +94,13 @@ def test_ensemble(clip: float | str, d: int) -> None:
     )
     np.testing.assert_allclose(followed(ensemble, x), path(oracle, x), rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(ensemble.weights, oracle.weights, rtol=1e-6)
+    assert oracle.restarts > 0, "the stream has a jump that the slow steps cannot follow"
 
 
 def test_the_ensembles_exponential_is_nearly_one() -> None:
     y = np.linspace(-1, 1, 101)
-    np.testing.assert_allclose([oracles.fading(v) for v in y], np.exp(-1 - y), rtol=0.01)
+    np.testing.assert_allclose([oracles.fading(v) for v in y], np.exp(-y), rtol=0.15)
+    assert np.all(np.diff([oracles.fading(v) for v in y]) < 0)
 
 
 @pytest.mark.parametrize("centre", [None, 0.5])

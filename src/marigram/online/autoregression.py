@@ -18,6 +18,8 @@ AR2_DECAY = 0.9995
 AR1_CLIP, AR2_CLIP, OUTLIER_CLIP = 6.0, 40.0, 20.0
 TARGET_CLIP = 3.4
 RIDGE = 1.002
+NOTHING = 1e-3
+"""Sums of squares far below this hold rounding noise only, and no coefficient follows from it."""
 EVIDENCE = 2.5
 """AR(1) is used only when its coefficient is this many standard errors from zero."""
 
@@ -31,7 +33,7 @@ FIELDS = [
 @piece
 def ar1_coefficient(c, n):
     """Refresh the AR(1) coefficient from its sums, zero unless it is significant after n events."""
-    phi = c.ar1_uv / c.ar1_uu if c.ar1_uu > 0.0 else 0.0
+    phi = c.ar1_uv / (c.ar1_uu + NOTHING)
     if abs(phi) <= EVIDENCE / math.sqrt(min(n, 2000.0) + 1.0):
         phi = 0.0
     c.ar1_phi = clip(phi, 0.97)
@@ -60,8 +62,8 @@ def ar1_learn(c, r, predicted, anomaly, quiet):
 def ar2_coefficients(c, a):
     """Solve the two normal equations of row a, a slight ridge keeping them well conditioned."""
     s11, s12, s22 = c.ar2_sums[a, 0], c.ar2_sums[a, 1], c.ar2_sums[a, 2]
-    s11 *= RIDGE
-    s22 *= RIDGE
+    s11 = s11 * RIDGE + NOTHING
+    s22 = s22 * RIDGE + NOTHING
     det = s11 * s22 - s12 * s12
     one = two = 0.0
     if det > 0.0:

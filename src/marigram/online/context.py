@@ -13,7 +13,7 @@ import numpy as np
 
 from marigram.numerics.jit import part, piece
 from marigram.online.autoregression import ar1_part, ar2_part
-from marigram.online.level import CLIP, SHARE, hedge_factor, level_value
+from marigram.online.level import INVERSE_CLIP, SHARE, hedge_factor
 from marigram.online.season import season_offset
 
 EXPERTS = 4
@@ -31,12 +31,11 @@ def context_start(c):
 
 
 @piece
-def predict(c, g, slot, reading, experts):
+def predict(c, g, slot, reading, level, experts):
     """The mixed prediction of the next value; fills ``experts`` (4,), NaN where an expert has nothing to say.
 
     ``slot`` is the event's season slot or -1; ``reading`` 1 takes the last anomaly for an innovation.
     """
-    level = level_value(c)
     scale = c.scale
     experts[0] = level + scale * ar1_part(c, reading)
     experts[1] = level + scale * ar2_part(c, 0, reading)
@@ -56,9 +55,9 @@ def predict(c, g, slot, reading, experts):
 
 
 @piece
-def context_learn(c, slot, x, experts):
-    """Reweigh the experts that spoke by their clipped squared errors."""
-    inverse_cap = 1.0 / (CLIP * c.scale)
+def context_learn(c, slot, x, experts, inverse):
+    """Reweigh the experts that spoke by their clipped squared errors; ``inverse`` is 1/scale."""
+    inverse_cap = INVERSE_CLIP * inverse
     count = EXPERTS if slot >= 0 else 2
     w = c.expert_weight
     before = 0.0

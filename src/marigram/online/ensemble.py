@@ -7,11 +7,15 @@ The best step depends on how fast the level drifts, which nobody knows.  Twelve 
 and what the ensemble says is their weighted mean.  The weights follow their losses before each event is learned
 (Herbster and Warmuth, 1998), the loss being Huber's with the clip level as its knee, so that no event decides alone:
 
-    w_k <- (1 - share) w_k exp(-RATE loss_k)/Z + share/K,
+    w_k <- ((1 - share) w_k + share/K) exp(-RATE loss_k)/Z,
     loss_k = 1/2 u^2 for u = |x - theta_k|/level <= 1, else u - 1/2.
 
 So the error is that of the best step of each regime, in hindsight, up to terms of order log K.  All levels share one
 running clip level, the quantile of the distances from what the ensemble says.
+
+After a jump, the slow levels would come after it slowly, one by one.  When those of less than half the best step have
+lost, their weights being next to the share alone, they start again from the ensemble's value with the weight of the
+best, and average on from as many events as the best remembers: a restart at a change, which nobody has to find.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import numpy as np
 
 from marigram.errors import ParameterError
 from marigram.numerics.bits import prefetch
-from marigram.numerics.elementary import clip, decay, larger, smaller
+from marigram.numerics.elementary import clip, larger, smaller
 from marigram.numerics.jit import kernel, part, piece
 from marigram.online import clips
 from marigram.online.beginning import FIRST, begin, distance
@@ -39,6 +43,8 @@ RATE = 2.0
 neighbouring steps differ too slowly to matter; beyond 4, they follow the noise."""
 SHARE = 0.001
 """Share of weight spread evenly at each event, which keeps every step recoverable."""
+LOST = 16.0
+"""Slower steps have lost when their mean weight is below this many shares: after some distances of half a level."""
 FAR = 1e100
 """Distances are cut here, in units of the level, so that a difference of losses is a number."""
 
@@ -89,16 +95,17 @@ def huber(u):
 
 @piece
 def fading(y):
-    """exp(-1 - y), y limited to [-1, 1]: one event changes a weight at most by the factor e."""
-    e = decay(0.5 + 0.5 * clip(y, 1.0))
+    """(1 - y/4)^4 for exp(-y), y limited to [-1, 1]: one event changes a weight at most by the factor 2.5."""
+    e = 1.0 - 0.25 * clip(y, 1.0)
+    e *= e
     return e * e
 
 
 @piece
 def reweighed(weight, far, inverse, reference):
-    """A weight after the share and the loss at this distance, relative to the loss of the mean; not normalised."""
+    """A weight after the share and the loss at this distance, relative to that of the ensemble; not normalised."""
     loss = huber(smaller(far * inverse, FAR)) - reference
-    return ((1.0 - SHARE) * weight + SHARE / K) * fading(RATE * loss)
+    return (weight + SHARE / (1.0 - SHARE) / K) * fading(RATE * loss)
 
 
 @piece
@@ -161,6 +168,29 @@ def start(s, weight, theta, d):
             theta[k * d + j] = s[VALUE + j]
 
 
+@part
+def recover(s, value, weight, theta):
+    """Let the levels of less than half the best step start again from the ensemble's value, if they have lost."""
+    d = value.shape[0]
+    best = 0
+    for k in range(1, weight.shape[0]):
+        if weight[k] > weight[best]:
+            best = k
+    slow = 0.0
+    for k in range(best + 2, weight.shape[0]):
+        slow += weight[k]
+    if best + 2 >= K or slow >= (K - best - 2) * (LOST * SHARE / K) or s[T] * STEPS[best] <= 2.0:
+        return
+    for k in range(best + 1, weight.shape[0]):
+        weight[k] = weight[best]
+        for j in range(d):
+            theta[k * d + j] = value[j]
+    whole = 1.0 / total(weight)
+    for k in range(weight.shape[0]):
+        weight[k] *= whole
+    s[T] = larger(float(FIRST), 1.0 / STEPS[best])
+
+
 @piece
 def step(p, s, x, work):
     """Learn x, a vector or a number as a vector of one, into the record s; ``work`` is scratch, (K,)."""
@@ -182,6 +212,8 @@ def step(p, s, x, work):
             learn_number(value, weight, theta, x[0], level, reference, average, work)
         else:
             learn_vector(value, weight, theta, x, level, reference, average)
+        if weight[K - 1] < LOST * SHARE:
+            recover(s, value, weight, theta)
     clip_learn(p, s, norm)
     s[N] += 1.0
     s[T] += 1.0

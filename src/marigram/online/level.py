@@ -24,6 +24,9 @@ START = np.array([0.90, 0.08, 0.02])
 """Weights after a restart: a level is presumed still until its errors say otherwise."""
 CLIP = 3.4
 """Influence cap in scales: one event moves a level by at most eta * CLIP * scale."""
+INVERSE_CLIP = 1.0 / CLIP
+AVERAGED = 1.0 / STEPS[0]
+"""Events after a restart during which the average's step is the larger one."""
 SHARE = 0.001
 """Share of weight returned to START at each event, which keeps every step recoverable."""
 RATE = 0.85
@@ -45,10 +48,9 @@ def level_restart(c, value, n):
 
 @piece
 def level_value(c):
-    """The mixed level, formed by differences so that a large offset costs no precision."""
+    """The mixed level, formed by differences so that a large offset costs no precision; the weights sum to 1."""
     m = c.level[0]
-    w = c.level_weight[0] + c.level_weight[1] + c.level_weight[2]
-    return m + (c.level_weight[1] * (c.level[1] - m) + c.level_weight[2] * (c.level[2] - m)) / w
+    return m + c.level_weight[1] * (c.level[1] - m) + c.level_weight[2] * (c.level[2] - m)
 
 
 @piece
@@ -59,13 +61,13 @@ def hedge_factor(error, inverse_cap):
 
 
 @piece
-def level_step(c, x, carried, scale):
-    """Learn ``x``; ``carried`` is what the previous residual predicts of it (the AR(1) part)."""
+def level_step(c, x, carried, scale, inverse):
+    """Learn ``x``; ``carried`` is the AR(1) part of the prediction, ``inverse`` is 1/scale."""
     cap = CLIP * scale
     far = LARGEST * scale
-    inverse_cap = 1.0 / cap
+    inverse_cap = INVERSE_CLIP * inverse
     c.level_n += 1.0
-    average = 1.0 / c.level_n
+    average = 1.0 / c.level_n if c.level_n < AVERAGED else 0.0
     total = 0.0
     for k in range(3):
         error = clip(x - c.level[k], far) - carried

@@ -16,6 +16,7 @@ STEP = 0.001
 """Smallest step of log s (a half-life of some 700 events)."""
 GAIN = 1.5
 """The first events' step is GAIN / n."""
+BEGINNING = GAIN / STEP
 RELATIVE_FLOOR = 1e-9
 """A scale below this part of the level is rounding noise."""
 
@@ -26,7 +27,7 @@ FIELDS = [("scale", "f8"), ("scale_n", "f4")]
 def scale_step(c, z, level):
     """Learn the standardised residual z (before inflation)."""
     c.scale_n += 1.0
-    a = larger(STEP, GAIN / c.scale_n)
+    a = GAIN / c.scale_n if c.scale_n < BEGINNING else STEP
     q = smaller(z * z, 1e30)
     c.scale = larger(c.scale * exp_small(a * ((q - 1.0) / (q + 1.0))), scale_floor(level))
 

@@ -14,6 +14,8 @@ from marigram.online.scale import scale_floor
 SLOTS = 48
 NANOSECONDS_A_SLOT = 1_800_000_000_000
 LEVEL_STEP, SLOT_STEP = 0.002, 0.02
+AVERAGED, SLOT_AVERAGED = 1.0 / LEVEL_STEP, 1.0 / SLOT_STEP - 2.0
+"""Counts below which an average's step is the larger one."""
 CLIP = 3.4
 LARGEST_OFFSET = 1e37
 """In units; keeps the single-precision table finite."""
@@ -60,11 +62,12 @@ def season_learn(c, g, slot, residual, scale):
     c.season_n += 1.0
     z = residual / own
     q = smaller(z * z, 1e30)
-    step = larger(0.001, 1.5 / (c.season_n + 16.0))
+    step = 1.5 / (c.season_n + 16.0) if c.season_n < 1484.0 else 0.001
     c.season_scale = larger(own * exp_small(step * ((q - 1.0) / (q + 1.0))), scale_floor(c.season_level))
-    c.season_level += larger(1.0 / c.season_n, LEVEL_STEP) * e
+    c.season_level += (1.0 / c.season_n if c.season_n < AVERAGED else LEVEL_STEP) * e
     count = g.slot_count[slot]
     if count < 255:
         g.slot_count[slot] = count + 1
-    offset = g.slot_offset[slot] + larger(1.0 / (count + 2.0), SLOT_STEP) * e / c.season_unit
+    weight = 1.0 / (count + 2.0) if count < SLOT_AVERAGED else SLOT_STEP
+    offset = g.slot_offset[slot] + weight * e / c.season_unit
     g.slot_offset[slot] = clip(offset, LARGEST_OFFSET)
