@@ -158,6 +158,12 @@ class Columns:
         return (np.concatenate(occupied, axis=1) if occupied else _none(self.count)), tuple(names)
 
 
+def as_matrix(values: NDArray[Any]) -> Floats:
+    """Return numbers ``(n,)``, ``(n, d)`` or of more axes as float32 ``(n, columns)``, contiguous."""
+    columns = int(np.prod(values.shape[1:], dtype=np.int64))
+    return np.ascontiguousarray(values.reshape(len(values), columns), np.float32)
+
+
 def _none(count: int) -> Floats:
     return np.empty((count, 0), np.float32)
 
@@ -182,4 +188,4 @@ def _extremes(values: NDArray[Any]) -> NDArray[np.float32]:
     return np.array([low, high])
 
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "Floats", "as_matrix"]

@@ -58,7 +58,7 @@ def encode_columns(
 
 
 def column(table: pa.Table, name: str, what: str) -> pa.Array:
-    """Return a column as one array; refuses a name that is not there."""
+    """Return a column as one array, texts as plain ones; refuses a name that is not there."""
     if name not in table.column_names:
         raise InputError(0, f"{what}: there is no column {name!r} among {', '.join(table.column_names)}")
     chunked = table[name]
@@ -67,7 +67,10 @@ def column(table: pa.Table, name: str, what: str) -> pa.Array:
         if chunked.num_chunks == 1
         else pa.concat_arrays(chunked.chunks or [pa.array([], chunked.type)])
     )
-    return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
+    if pa.types.is_dictionary(whole.type):
+        whole = whole.dictionary_decode()
+    texts = pa.types.is_large_string(whole.type) or pa.types.is_string_view(whole.type)
+    return whole.cast(pa.string()) if texts else whole
 
 
 def _numbers(values: pa.Array, what: str) -> NDArray[np.float32]:

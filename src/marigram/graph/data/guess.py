@@ -179,7 +179,7 @@ def _meaning(name: str, values: pa.Array, found: Guess, *, entities: bool) -> tu
         or pa.types.is_decimal(kind)
     ):
         return "numeric", f"its type is {kind}"
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not pa.types.is_string(kind):
         return "", f"{kind} is no attribute"
     return _of_text(values, entities=entities)
 

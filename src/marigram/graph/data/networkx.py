@@ -82,6 +82,7 @@ def _about(table: NodeTable | EdgeTable) -> dict[str, Any]:
         "numeric": a.numeric_names, "codes": a.code_names, "vocabularies": a.vocabularies, "text": a.text_names,
         "has": tuple(name for name, column in has.items() if column is not None), "split": table.split,
         "ids": None if table.ids is None else table.ids.type,
+        "splits": 0 if table.splits is None else len(table.splits),
     }  # fmt: skip
 
 
@@ -122,15 +123,18 @@ def _columns(rows: list[dict[str, Any]], about: dict[str, Any]) -> dict[str, Any
         "time": np.array([row["time"] for row in rows], np.int64) if "time" in has else None,
         "labels": np.array([row["label"] for row in rows], np.int8) if "label" in has else None,
         "ids": pa.array([row["id"] for row in rows], about["ids"]) if "id" in has else None,
-        "splits": np.array([row["parts"] for row in rows], np.int8).T.copy() if "parts" in has else None,
+        "splits": _splits(rows, about["splits"]) if "parts" in has else None,
         "split": about["split"],
     }  # fmt: skip
 
 
+def _splits(rows: list[dict[str, Any]], count: int) -> Any:
+    return np.array([row["parts"] for row in rows], np.int8).reshape(len(rows), count).T.copy()
+
+
 def _numbers(rows: list[dict[str, Any]], names: tuple[str, ...]) -> Any:
-    return np.array([[row["columns"][name] for name in names] for row in rows], np.float32).reshape(
-        len(rows), -1
-    )
+    numbers = [[row["columns"][name] for name in names] for row in rows]
+    return np.array(numbers, np.float32).reshape(len(rows), len(names))
 
 
 __all__ = ["from_networkx", "to_networkx"]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from marigram.errors import InputError
 from marigram.graph.data.cells import one_unit, read_labels, read_times
-from marigram.graph.data.columns import Columns, Floats
+from marigram.graph.data.columns import Columns, Floats, as_matrix
 from marigram.graph.data.graph import Graph, TimeUnit
 from marigram.graph.data.stacked import Stacked, parts_of, unstack
 from marigram.graph.data.tables import Part, Times
@@ -138,7 +138,7 @@ def _numbers(arrays: Arrays, count: int, names: Sequence[str], what: str, *, oth
             if len(values) == others and name not in ("x", "edge_attr", "edge_weight"):
                 continue
             raise InputError(0, f"{what}: {name} has {len(values):,} rows, {count:,} are expected")
-        block = values.reshape(count, -1).astype(np.float32, copy=False)
+        block = as_matrix(values)
         blocks.append(block)
         single = values.ndim == 1
         titles += (
@@ -149,7 +149,7 @@ def _numbers(arrays: Arrays, count: int, names: Sequence[str], what: str, *, oth
     if not blocks:
         return Columns.empty(count)
     matrix = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
-    return Columns.of_numbers(np.ascontiguousarray(matrix), tuple(titles))
+    return Columns.of_numbers(matrix, tuple(titles))
 
 
 def _times(values: NDArray[Any] | None, what: str) -> tuple[Times | None, TimeUnit]:

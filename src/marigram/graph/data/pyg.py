@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from marigram.errors import InputError
 from marigram.graph.data.cells import one_unit, read_labels, read_times
-from marigram.graph.data.columns import Columns
+from marigram.graph.data.columns import Columns, as_matrix
 from marigram.graph.data.graph import EdgeType, Graph, TimeUnit
 from marigram.graph.data.npz import from_arrays
 from marigram.graph.data.stacked import EDGE, NODE, parts_of
@@ -223,7 +223,7 @@ def _attributes(store: Mapping[str, Any], matrix: Any, count: int, what: str) ->
     numbers = np.empty((count, 0), np.float32) if matrix is None else _array(matrix)
     if len(numbers) != count:
         raise InputError(0, f"{what}: {len(numbers):,} rows of attributes, {count:,} are expected")
-    block = numbers.reshape(count, -1).astype(np.float32, copy=False)
+    block = as_matrix(numbers)
     names = store.get("columns")
     if names is None:
         return Columns.of_numbers(block)

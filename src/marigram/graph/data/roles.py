@@ -38,7 +38,7 @@ def encode_times(values: pa.Array, what: str, unit: str | None = None) -> tuple[
         A time is missing, no time, or of another unit than the rest.
     """
     refuse_first(_nulls(values), lambda row: f"{what}, row {row}: the time is missing")
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+    if pa.types.is_string(values.type):
         values = _parse_times(values, what)
     if pa.types.is_temporal(values.type):
         try:

@@ -81,8 +81,10 @@ def by_time(graph: Graph, *, fractions: Fractions = (0.6, 0.2, 0.2), of: Of = No
     if table.time is None or table.labels is None:
         raise InputError(0, f"{where!r} has no times to split by")
     rows = np.flatnonzero(table.labels >= 0)
+    if not len(rows):
+        raise InputError(0, f"{where!r}: no label is known")
     times = np.sort(table.time[rows])
-    cuts = [times[min(len(times) - 1, round(len(times) * share))] for share in np.cumsum(fractions)[:2]]
+    cuts = [times[int(len(times) * share)] for share in np.cumsum(fractions)[:2]]
     parts = np.zeros((1, table.count), np.int8)
     parts[0, rows] = Part.TRAIN
     parts[0, rows[table.time[rows] >= cuts[0]]] = Part.VAL
