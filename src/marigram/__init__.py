@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         optimal_step,
     )
     from marigram.thresholds.confidence import ConfidenceThreshold
+    from marigram.thresholds.peaks import PeaksOverThreshold
     from marigram.thresholds.tracker import QuantileTracker
     from marigram.verdicts import Verdict, Verdicts
 
@@ -57,6 +58,7 @@ _ROOM_OF = {
     "Kind": "kinds",
     "MarigramError": "errors",
     "ParameterError": "errors",
+    "PeaksOverThreshold": "thresholds.peaks",
     "QuantileTracker": "thresholds.tracker",
     "RankChangePoint": "change.conformal",
     "SnapshotError": "errors",
@@ -87,6 +89,7 @@ __all__ = [
     "Kind",
     "MarigramError",
     "ParameterError",
+    "PeaksOverThreshold",
     "QuantileTracker",
     "RankChangePoint",
     "SnapshotError",
