@@ -24,7 +24,7 @@ from marigram.detectors.state import KEPT, RING
 from marigram.numerics.bits import prefetch
 from marigram.numerics.elementary import clip, larger, median, smaller, uniform
 from marigram.numerics.grid import EDGES, EMPTY, bin_of
-from marigram.numerics.jit import kernel, part, piece
+from marigram.numerics.jit import kernel, once, part, piece
 from marigram.online.autoregression import (
     ar1_coefficient,
     ar1_learn,
@@ -85,7 +85,7 @@ OFF_THE_GRID = 256.0
 SCRATCH = np.dtype(
     [
         ("x", "f8"), ("e", "f8"), ("z", "f8"), ("width", "f8"), ("jump", "f8"), ("p", "f8"),
-        ("nearest", "f8"), ("band_centre", "f8"), ("band_width", "f8"), ("experts", "f8", (EXPERTS,)),
+        ("nearest", "f8"), ("level", "f8"), ("band_centre", "f8"), ("band_width", "f8"), ("experts", "f8", (EXPERTS,)),
         ("innovation", "u1"),
     ]
 )  # fmt: skip
@@ -120,11 +120,11 @@ def start_coordinate(c):
     values = np.empty(RING)
     for i in range(RING):
         values[i] = c.ring[i]
-    m = median(values, RING)
+    m = median(values, values.shape[0])
     for i in range(RING):
         values[i] = abs(c.ring[i] - m)
     least = scale_floor(m)
-    spread = median(values, RING)
+    spread = median(values, values.shape[0])
     if spread <= least:
         spread = max(0.25 * c.step, least)
     c.scale = spread
@@ -139,14 +139,14 @@ def start_coordinate(c):
 @part
 def second_reading(c, g, slot, x, centre, q):
     """The last anomaly may have been an innovation: take that reading if it explains x better."""
-    other = predict(c, g, slot, 1, q.experts)
+    other = predict(c, g, slot, 1, q.level, q.experts)
     if abs(x - other) < abs(x - centre):
         q.innovation = 1
         return other
-    return predict(c, g, slot, 0, q.experts)
+    return predict(c, g, slot, 0, q.level, q.experts)
 
 
-@piece
+@once
 def score_coordinate(c, g, slot, x, q):
     """Predict and standardise one value; fills the scratch row q.
 
@@ -154,7 +154,8 @@ def score_coordinate(c, g, slot, x, q):
     """
     scale = c.scale
     q.innovation = 0
-    centre = predict(c, g, slot, 0, q.experts)
+    q.level = level_value(c)
+    centre = predict(c, g, slot, 0, q.level, q.experts)
     if c.readings == 2:
         centre = second_reading(c, g, slot, x, centre, q)
     far = LARGEST * scale
@@ -180,7 +181,7 @@ def candidate(c, n, q):
     up = c.up >= c.down
     if (q.e > 0.0) != up:
         return
-    level = level_value(c)
+    level = q.level
     width = CANDIDATE_WIDTH * q.width
     for k in range(1, 3):
         v = c.ring[(n - k) & (RING - 1)]
@@ -256,19 +257,19 @@ def release(tail, bins, n, memory):
             tail_add(tail, k, memory)
 
 
-@piece
+@once
 def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
     """Learn one value whose verdict is written."""
     scale = c.scale
     jump = q.jump
-    level = level_value(c)
+    level = q.level
     inverse = 1.0 / scale
     r = clip(x - level, LARGEST * scale) * inverse
     e = q.e
     quiet = larger(c.up, c.down) < CANDIDATE_EVIDENCE
     if q.innovation:
         take_innovation(c)
-    context_learn(c, slot, x, q.experts)
+    context_learn(c, slot, x, q.experts, inverse)
     if slot >= 0:
         base = q.experts[2]
         season_residual = clip(x - base, LARGEST * scale)
@@ -276,7 +277,7 @@ def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
         season_learn(c, g, slot, season_residual, scale)
     ar2_learn(c, 0, r, r - e * inverse, anomaly, quiet)
     carried = q.experts[0] - level
-    level_step(c, x, carried, scale)
+    level_step(c, x, carried, scale, inverse)
     ar1_learn(c, r, carried * inverse, anomaly, quiet)
     z = e * inverse
     if jump > 0.0:
@@ -294,7 +295,7 @@ def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
             ar2_coefficients(c, 1)
 
 
-@piece
+@once
 def note_ties(c, x, n):
     """Follow how often values repeat and the smallest step between neighbours."""
     equal = 0.0
@@ -367,7 +368,7 @@ def restart_scale(c, n, count):
         values = np.empty(RING)
         for i in range(RING):
             values[i] = abs(c.ring[i] - level)
-        spread = median(values, RING)
+        spread = median(values, values.shape[0])
     c.scale = max(spread, scale_floor(level_value(c)))
     c.scale_n = 6.0
     forget_bins(c.bins, n, count)
@@ -523,7 +524,7 @@ def run(
         scale_fired = False
         if not learning:
             started, level_fired, scale_fired = gather_evidence(
-                h, coords, slot_number, d, scratch, n, log_alpha, alpha, z_alpha
+                h, coords, slot_number, d, scratch, n, anomaly, log_alpha, alpha, z_alpha
             )
         told_drift = False
         if level_fired or scale_fired:
@@ -598,7 +599,7 @@ def collect(
     h.since_drift = ONE_CHANGE
 
 
-@piece
+@once
 def score_event(coords, seasons, k, season_slot, values, row, n, d, scratch):
     """Fill the scratch row of every coordinate; a coordinate without a value gets z = -1."""
     for j in range(d):
@@ -622,7 +623,7 @@ def score_event(coords, seasons, k, season_slot, values, row, n, d, scratch):
             q.nearest = -1.0
 
 
-@piece
+@once
 def largest_z(coords, k, d, scratch, usable):
     """Largest effective z, its coordinate, and whether a so far constant coordinate moved for the first time."""
     best = 0.0
@@ -639,7 +640,7 @@ def largest_z(coords, k, d, scratch, usable):
     return best, which, first_other
 
 
-@piece
+@once
 def write_band(coords, k, d, scratch, z_alpha, unbounded, values, row, expected, lower, upper):
     """The band before the event; returns whether a value lies outside it."""
     outside = False
@@ -700,8 +701,8 @@ def tell(h, s, drift):
     return False
 
 
-@piece
-def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, z_alpha):
+@once
+def gather_evidence(h, coords, k, d, scratch, n, anomaly, log_alpha, alpha, z_alpha):
     """Feed the change tests; returns how many events belong to the change, and which kind fired."""
     smallest = evidence_cap(h.anomaly_rate)
     joint = 0.0
@@ -719,7 +720,7 @@ def gather_evidence(h, coords, k, d, scratch, n, log_alpha, alpha, z_alpha):
         if q.jump == 0.0 and c.step > 0.0:
             scale_shift_step(c, p, p <= alpha, q.e == 0.0)
         joint += level_shift_step(c, above, p, smallest)
-        if q.nearest > z_alpha:
+        if anomaly and (d == 1 or q.nearest > z_alpha):
             c.exceeded |= 1 if above else 2
         m = shifted(c, q, n, d)
         if m > 0:
@@ -772,7 +773,7 @@ def move_scales(h, coords, k, d, n):
     h.joint = 0.0
 
 
-@piece
+@once
 def learn_event(
     h, coords, seasons, largest, k, season_slot, d, scratch, n, z_max, l2, anomaly, learning, level_fired,
     first_other, alpha, work,

@@ -1,8 +1,8 @@
 """Elementary functions at the accuracy a score needs, several times faster than the library's.
 
 ``log`` follows the classical reduction x = 2^k m, sqrt(1/2) <= m < sqrt(2), log m = 2 artanh((m-1)/(m+1)); the series
-is cut after the 9th power, an absolute error below 1e-9.  Both functions are pure arithmetic on doubles, so a
-power of two in the data changes no bit of what follows.
+is cut after the 9th power, an absolute error below 1e-9.  All are pure arithmetic on doubles without a branch: a
+power of two in the data changes no bit of what follows, and a loop over an array becomes vector instructions.
 """
 
 from __future__ import annotations
@@ -19,21 +19,38 @@ LN2 = math.log(2.0)
 _SQRT2 = math.sqrt(2.0)
 _MANTISSA = np.int64(0x000FFFFFFFFFFFFF)
 _ONE = np.int64(0x3FF0000000000000)
+_SHIFT = 1.5 * 2.0**52
+_SHIFT_BITS = np.int64(np.float64(_SHIFT).view(np.int64))
+_BIASED_BITS = np.int64(_SHIFT_BITS - 1023)
+"""A double near _SHIFT holds a small integer in its low bits: conversions without a conversion instruction."""
+_PER_LN2 = 1.0 / LN2
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
 
 @piece
 def log(x: float) -> float:
     """Natural logarithm of a positive normal double, to 1e-9."""
     bits = bits_of(x)
-    k = (bits >> 52) - 1023
     m = float_of((bits & _MANTISSA) | _ONE)
-    if m > _SQRT2:
-        m *= 0.5
-        k += 1
+    above = m > _SQRT2
+    k = (bits >> 52) + (_BIASED_BITS + (1 if above else 0))
+    m = 0.5 * m if above else m
     s = (m - 1.0) / (m + 1.0)
     q = s * s
     series = 1.0 + q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9))))
-    return k * LN2 + 2.0 * s * series
+    return (float_of(k) - _SHIFT) * LN2 + 2.0 * s * series
+
+
+@piece
+def exp(x: float) -> float:
+    """exp(x) for |x| <= 700, to 1e-11 relative: 2^k exp(r), |r| <= log(2)/2, by its series."""
+    shifted = x * _PER_LN2 + _SHIFT
+    k = bits_of(shifted) - _SHIFT_BITS
+    whole = shifted - _SHIFT
+    r = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
+    rest = 1 / 120 + r * (1 / 720 + r * (1 / 5040 + r * (1 / 40320 + r * (1 / 362880))))
+    e = 1.0 + r * (1.0 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * rest))))
+    return float_of(bits_of(e) + (k << 52))
 
 
 @piece
@@ -102,4 +119,4 @@ def uniform(counter: int) -> float:
     return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-__all__ = ["LN2", "clip", "decay", "exp_small", "larger", "log", "median", "mix", "smaller", "uniform"]
+__all__ = ["LN2", "clip", "decay", "exp", "exp_small", "larger", "log", "median", "mix", "smaller", "uniform"]

@@ -16,6 +16,10 @@ LOWEST, HIGHEST = -2, 9
 BINS = (HIGHEST - LOWEST) * PER_OCTAVE + 2
 """Bin 0 lies below EDGES[0], bin k between EDGES[k-1] and EDGES[k], bin BINS-1 above EDGES[BINS-2]."""
 EDGES = 2.0 ** (LOWEST + np.arange(BINS - 1) / PER_OCTAVE)
+VECTOR = 8
+"""Loops over bins run in whole vectors of this many; arrays of bins have room for one more."""
+WIDTH = -(-(BINS + 1) // VECTOR) * VECTOR + VECTOR
+PADDED_EDGES = 2.0 ** (LOWEST + np.arange(WIDTH) / PER_OCTAVE)
 EMPTY = 255
 """Code of 'nothing' where a bin number is kept in one byte."""
 

@@ -2,7 +2,9 @@
 
 ``error_model="numpy"`` drops the zero-division branches, ``nogil`` lets threads share one table of states, and
 ``cache`` keeps the machine code on disk under the folder that :mod:`marigram._cache` names after the sources.
-No fast-math flag is set: results must not depend on how a loop happened to be vectorised.
+No fast-math flag is set: results must not depend on how a loop happened to be vectorised.  The exception is
+:func:`vector_part`, for sums over the coordinates of one vector: a sum of d terms may be formed lane by lane, always
+in the same order for the same d.
 """
 
 from __future__ import annotations
@@ -36,9 +38,19 @@ def piece(function: F) -> F:
     return cast(F, njit(forceinline=True, **_INNER)(function))
 
 
+def once(function: F) -> F:
+    """Compile a function that has one caller: its code joins the caller's before anything is compiled."""
+    return cast(F, njit(inline="always", **_INNER)(function))
+
+
 def part(function: F) -> F:
     """Compile a function that is large or seldom called, kept out of line so that the hot path stays short."""
     return cast(F, njit(**_INNER)(function))
 
 
-__all__ = ["kernel", "part", "piece"]
+def vector_part(function: F) -> F:
+    """As :func:`part`, for a loop over coordinates; products and sums may be contracted and taken lane by lane."""
+    return cast(F, njit(fastmath={"reassoc", "contract", "nsz", "arcp"}, **_INNER)(function))
+
+
+__all__ = ["kernel", "once", "part", "piece", "vector_part"]

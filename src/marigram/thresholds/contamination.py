@@ -39,11 +39,13 @@ PRICE = 6.0
 BIN_PRICE = 1.0
 WORTH_FITTING = 4.0
 """A window whose one-step gain is this far below zero is not fitted: its weight would be under 2 %."""
+NEAR = 0.02
 WIDTHS = (1, 2, 3, 4, 7, 0)
 """Bins left out together; 0 means to the end."""
 SUMS = 10
-ROWS = 3 + SUMS + 1
-"""Rows of the work array: bin terms, prefix sums, window prices."""
+LEFT = 3 + SUMS + 1
+ROWS = LEFT + 1
+"""Rows of the work array: bin terms, prefix sums, window prices, the sums outside a window."""
 
 
 @part
@@ -56,7 +58,7 @@ def bin_deviance(n, m):
 @part
 def prefix_sums(counts, first, last, end, work, rate):
     """Sums over the bins below k of everything a window's one-step gain needs; ``rate`` is N over mass."""
-    for r in range(3, ROWS):
+    for r in range(3, LEFT):
         work[r, first] = 0.0
     for k in range(first, end):
         n = float(counts[k]) if k < last else 0.0
@@ -77,31 +79,23 @@ def prefix_sums(counts, first, last, end, work, rate):
 
 
 @part
-def left_out(work, row, b1, b2, end):
-    """Sum of a prefix row over the bins outside b1..b2-1."""
-    return work[row, end] - (work[row, b2] - work[row, b1])
-
-
-@part
 def one_step_gain(first, b1, b2, end, xi, log_beta, work):
     """-D_w - prices after one Newton step from (xi, log_beta), from the prefix sums of that point."""
-    n = left_out(work, 3, b1, b2, end)
-    mass = max(left_out(work, 6, b1, b2, end), 1e-9)
+    left = work[LEFT, :]
+    for r in range(SUMS):
+        left[r] = work[3 + r, end] - (work[3 + r, b2] - work[3 + r, b1])
+    n, mass = left[0], max(left[3], 1e-9)
     u = EDGES[first - 1]
-    r1, r2 = left_out(work, 7, b1, b2, end) / mass, left_out(work, 8, b1, b2, end) / mass
+    r1, r2 = left[4] / mass, left[5] / mass
     precision = 1.0 / (XI_SD * XI_SD)
-    g1 = left_out(work, 4, b1, b2, end) - n * r1 - (xi - XI_PRIOR) * precision
-    g2 = left_out(work, 5, b1, b2, end) - n * r2 - (log_beta - math.log(0.5 * u))
-    i11 = n * (left_out(work, 9, b1, b2, end) / mass - r1 * r1) + precision
-    i12 = n * (left_out(work, 10, b1, b2, end) / mass - r1 * r2)
-    i22 = n * (left_out(work, 11, b1, b2, end) / mass - r2 * r2) + 1.0
+    g1 = left[1] - n * r1 - (xi - XI_PRIOR) * precision
+    g2 = left[2] - n * r2 - (log_beta - math.log(0.5 * u))
+    i11 = n * (left[6] / mass - r1 * r1) + precision
+    i12 = n * (left[7] / mass - r1 * r2)
+    i22 = n * (left[8] / mass - r2 * r2) + 1.0
     det = max(i11 * i22 - i12 * i12, 1e-9)
     step_gain = 0.5 * (i22 * g1 * g1 - 2.0 * i12 * g1 * g2 + i11 * g2 * g2) / det
-    deviance = (
-        left_out(work, 12, b1, b2, end)
-        - (n * log(n / mass) if n > 0 else 0.0)
-        + prior_deviance(xi, log_beta, u)
-    )
+    deviance = left[9] - (n * log(n / mass) if n > 0 else 0.0) + prior_deviance(xi, log_beta, u)
     return step_gain - deviance - (work[13, b2] - work[13, b1])
 
 
@@ -138,10 +132,12 @@ def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, excee
     last = last_bin(counts, first)
     end = last + 1 if last < TOP else TOP
     full_xi, full_log_beta, mass, count = fit(
-        counts, first, last, 0, 0, full_xi, full_log_beta, steps + 1, work
+        counts, first, last, first, first, full_xi, full_log_beta, steps + 1, work
     )
     full_count = count / max(mass, 1e-9)
-    full_deviance = deviance_without(counts, first, last, 0, 0, full_xi, full_log_beta, full_count, work)
+    full_deviance = deviance_without(
+        counts, first, last, first, first, full_xi, full_log_beta, full_count, work
+    )
     y = z_reference - EDGES[first - 1]
     full_beta = math.exp(full_log_beta)
     reference = math.log(full_count * survival(y, full_xi, full_beta) + 1e-9)
@@ -156,7 +152,9 @@ def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, excee
     for k in range(begin, last):
         for i in range(len(WIDTHS)):
             gains[i, k] = -1e300
-    for point in range(2):
+    # the last average is a second place to look from, unless it is the same
+    places = 2 if abs(xi - full_xi) > NEAR or abs(log_beta - full_log_beta) > NEAR else 1
+    for point in range(places):
         if point == 0:
             x0, l0 = full_xi, full_log_beta
         else:
@@ -167,7 +165,8 @@ def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, excee
         for k in range(first, end):
             in_all += counts[k] if k < last else 0
             mass += work[P, k]
-        prefix_sums(counts, first, last, end, work, in_all / mass)
+        rate = in_all / mass
+        prefix_sums(counts, first, last, end, work, rate)
         for b1 in range(begin, last):
             if counts[b1] == 0:
                 continue
@@ -175,6 +174,9 @@ def robust_fit(counts, first, xi, log_beta, full_xi, full_log_beta, steps, excee
                 b2 = b1 + WIDTHS[i] if WIDTHS[i] > 0 else end
                 if WIDTHS[i] > 0 and (b2 >= last or counts[b2 - 1] == 0):
                     continue
+                held = work[3, b2] - work[3, b1]
+                if held <= rate * (work[6, b2] - work[6, b1]):
+                    continue  # no surplus, no bump
                 # bins beyond the last event are never charged for
                 gain = one_step_gain(first, b1, b2, end, x0, l0, work)
                 if b2 > last:

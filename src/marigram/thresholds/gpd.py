@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 
-from marigram.numerics.elementary import log
-from marigram.numerics.grid import BINS, EDGES
+from marigram.numerics.elementary import exp, larger, log
+from marigram.numerics.grid import BINS, EDGES, PADDED_EDGES, VECTOR
 from marigram.numerics.jit import part, piece
 
 XI_PRIOR, XI_SD = 0.2, 0.15
 XI_LOW, XI_HIGH = -0.25, 1.2
+CLOSE = 2e-3
 TOP = BINS - 1
 """Bins below this one are fitted; the open bin above the grid never enters a fit."""
 P, Q1, Q2 = 0, 1, 2
@@ -61,6 +62,25 @@ def last_bin(counts, first):
     return first
 
 
+@piece
+def exponential_terms(v, xi):
+    """S at v = y/beta and its derivatives in xi and log beta, by the series about xi = 0."""
+    c = exp(larger(-v + 0.5 * xi * v * v, -700.0))
+    return c, c * 0.5 * v * v, c * v * (1.0 - xi * v)
+
+
+@piece
+def pareto_terms(v, xi, inverse_xi):
+    """S at v = y/beta and its derivatives in xi and log beta; no branch, so that loops of it become vectors."""
+    t = 1.0 + xi * v
+    inside = t if t > 0.0 else 1.0
+    ln = log(inside)
+    share = v / inside
+    c = exp(larger(-ln * inverse_xi, -700.0))
+    c = c if t > 0.0 else 0.0
+    return c, c * (ln * inverse_xi - share) * inverse_xi, c * share
+
+
 @part
 def bin_terms(first, last, xi, log_beta, work):
     """Fill rows P, Q1, Q2 of ``work``: bins first..last-1 above EDGES[first-1], and the rest as bin ``last``.
@@ -69,25 +89,33 @@ def bin_terms(first, last, xi, log_beta, work):
     """
     u = EDGES[first - 1]
     inverse = math.exp(-log_beta)
-    a0, a1, a2 = 1.0, 0.0, 0.0
-    for k in range(first, last + 1 if last < TOP else TOP):
-        v = (EDGES[k if k < last else TOP - 1] - u) * inverse
-        c0 = c1 = c2 = 0.0
-        if abs(xi) < 1e-3:
-            c0 = math.exp(-v + 0.5 * xi * v * v)
-            c1 = c0 * 0.5 * v * v
-            c2 = c0 * v * (1.0 - xi * v)
-        else:
-            t = 1.0 + xi * v
-            if t > 0.0:
-                ln = log(t)
-                c0 = math.exp(-ln / xi)
-                c1 = c0 * (ln / xi - v / t) / xi
-                c2 = c0 * v / t
-        work[P, k] = max(a0 - c0, 1e-12)
-        work[Q1, k] = a1 - c1
-        work[Q2, k] = a2 - c2
-        a0, a1, a2 = c0, c1, c2
+    bins = (last + 1 if last < TOP else TOP) - first
+    whole = -(-bins // VECTOR) * VECTOR
+    edges = PADDED_EDGES[first : first + whole]
+    p, q1, q2 = (
+        work[P, first : first + whole],
+        work[Q1, first : first + whole],
+        work[Q2, first : first + whole],
+    )
+    end = (EDGES[TOP - 1] - u) * inverse
+    if abs(xi) < 1e-3:
+        for i in range(whole):
+            p[i], q1[i], q2[i] = exponential_terms((edges[i] - u) * inverse, xi)
+        a0, a1, a2 = exponential_terms(end, xi)
+    else:
+        inverse_xi = 1.0 / xi
+        for i in range(whole):
+            p[i], q1[i], q2[i] = pareto_terms((edges[i] - u) * inverse, xi, inverse_xi)
+        a0, a1, a2 = pareto_terms(end, xi, inverse_xi)
+    if last < TOP:
+        p[bins - 1], q1[bins - 1], q2[bins - 1] = a0, a1, a2
+    for i in range(bins - 1, 0, -1):
+        p[i] = larger(p[i - 1] - p[i], 1e-12)
+        q1[i] = q1[i - 1] - q1[i]
+        q2[i] = q2[i - 1] - q2[i]
+    p[0] = larger(1.0 - p[0], 1e-12)
+    q1[0] = -q1[0]
+    q2[0] = -q2[0]
 
 
 @part
@@ -102,6 +130,7 @@ def prior_deviance(xi, log_beta, u):
 def fit(counts, first, last, b1, b2, xi, log_beta, steps, work):
     """Fisher scoring with bins b1..b2-1 left out.  Returns xi, log beta, included mass, included count.
 
+    At most ``steps`` steps; one shorter than CLOSE is the last, since the next would be of its square's order.
     Leaves the bin terms of the returned parameters in ``work``.
     """
     u = EDGES[first - 1]
@@ -109,6 +138,7 @@ def fit(counts, first, last, b1, b2, xi, log_beta, steps, work):
     end = last + 1 if last < TOP else TOP
     mass = 0.0
     count = 0.0
+    converged = False
     for step in range(steps + 1):
         bin_terms(first, last, xi, log_beta, work)
         mass = s1 = s2 = count = 0.0
@@ -119,17 +149,20 @@ def fit(counts, first, last, b1, b2, xi, log_beta, steps, work):
                 s2 += work[Q2, k]
                 if k < last:
                     count += counts[k]
-        if step == steps:
+        if step == steps or converged:
             break
         r1, r2 = s1 / mass, s2 / mass
         g1 = -(xi - XI_PRIOR) / (XI_SD * XI_SD)
         g2 = -(log_beta - log_prior)
         i11, i12, i22 = 1.0 / (XI_SD * XI_SD), 0.0, 1.0
+        rate = count / mass
         for k in range(first, end):
-            if (k < b1 or k >= b2) and work[P, k] > 1e-9:
-                d1 = work[Q1, k] / work[P, k] - r1
-                d2 = work[Q2, k] / work[P, k] - r2
-                w = count * work[P, k] / mass
+            p = work[P, k]
+            if (k < b1 or k >= b2) and p > 1e-9:
+                inverse = 1.0 / p
+                d1 = work[Q1, k] * inverse - r1
+                d2 = work[Q2, k] * inverse - r2
+                w = rate * p
                 if k < last:
                     g1 += counts[k] * d1
                     g2 += counts[k] * d2
@@ -143,6 +176,7 @@ def fit(counts, first, last, b1, b2, xi, log_beta, steps, work):
         dl = min(max((i11 * g2 - i12 * g1) / det, -0.5), 0.5)
         xi = min(max(xi + dx, XI_LOW), XI_HIGH)
         log_beta += dl
+        converged = abs(dx) < CLOSE and abs(dl) < CLOSE
     return xi, log_beta, mass, count
 
 

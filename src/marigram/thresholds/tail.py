@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from marigram.numerics.elementary import larger, log, smaller
-from marigram.numerics.grid import BINS, EDGES, bin_of, halve
+from marigram.numerics.grid import BINS, EDGES, WIDTH, bin_of, halve
 from marigram.numerics.jit import part, piece
 from marigram.thresholds.contamination import ROWS, WIDTHS, robust_fit
 from marigram.thresholds.gpd import (
@@ -45,7 +45,7 @@ BEYOND = -9.0
 CORRECTION = 0.3
 """Share of the variance of log S that widens the tail."""
 SMALLEST = 1e-300
-WORK_SHAPE = (ROWS + len(WIDTHS), BINS + 1)
+WORK_SHAPE = (ROWS + len(WIDTHS), WIDTH)
 
 TAIL = np.dtype(
     [
@@ -222,7 +222,15 @@ def refit(tail, alpha, memory, robust, work):
         )
     else:
         f_xi, f_lb, mass, f_n = fit(
-            tail.counts, first, last_bin(tail.counts, first), 0, 0, full_xi, full_log_beta, steps + 1, work
+            tail.counts,
+            first,
+            last_bin(tail.counts, first),
+            first,
+            first,
+            full_xi,
+            full_log_beta,
+            steps + 1,
+            work,
         )
         f_n /= max(mass, 1e-9)
         xi, log_beta, n = f_xi, f_lb, f_n
