@@ -57,7 +57,7 @@ def build(
         typer.Option(
             "--published",
             metavar="NAME",
-            help="The file is that of weibo, questions, tolokers, elliptic, dgraphfin, yelpchi, amazon or tfinance.",
+            help="It is of weibo, questions, tolokers, elliptic, dgraphfin, yelpchi, amazon, tfinance or gadbench.",
         ),
     ] = None,
     split: Annotated[

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +168,77 @@ def test_a_torch_file_that_would_run_something_is_refused(tmp_path: Path) -> Non
     torch.save(torch.ones(2), tmp_path / "weibo.pt")
     with pytest.raises(InputError, match="holds Tensor, not a PyG Data"):
         mgg.read_published("weibo", tmp_path / "weibo.pt")
+
+
+SAVED_BY_DGL = {
+    "coo": (
+        "c-pgHxW(;*zusLY1_*%Bj0~e-6pVsVFbYP&C>RB!U=)mkQ7{Td!6+CmKtKSMzu!yAbl?1lyZf_P6#m8A+*SX0pH=8`&Rs^da"
+        "RK{<Tc&+*h`Y;xCJv?@7~$gxXvPz*AI9fE(@(BGxP<z`E#E#Q=z%>1!t79b*m)S_k<0%R@3KJoEJPZ}3gv4+X=XHYnaK1Yy1"
+        "9&K=A#EV6Ora(0!B0+!}u^4a6##k)Z&u(+{EJSVqA8B+`!1e2seodYhW`naza^Ui8&M+$Ouu%4Rc~qVrCv?MlwQ`!hD~Tn3S"
+        "4>&oEG+q8sLbrVdw-GvW}30d^>zmYP^nT9k^<8B7Y8&QL(h8w?B$KzzU+;z9)=b^zi82VBm8nG^4aA>t~4rWRH*!o&dv0DXJ"
+    ),
+    "csr": (
+        "c-pgHxW(;*zusLY1_*%Bj0~e-6pVsVFbYP&C>RB!U=)mkQ7{Td!6+CmKtKSMzu!yAbl?1lyZf_P6#m8A+*SX0pH=8`&Rs^da"
+        "RK{<Tc&+*h`Y;xCJv?@7~$gxXvPz*AI9fE(@(BGxP<z`E#E#QKn6TOV(d_Q*m)S{5f&()g-8Qgp?nQA^I#riMl+9<Ommsh)G"
+        "=YxM~1nKINZsED@CxN@nHsXLFtmz;*$8>#NzB?TuuR}B@RXmt5D;Fk&zS1Dof0v&_G6rN^Y1FixM;QC^M1~subq?oW!Km9DI"
+        "g>!XDi)2Q+oKf}9bDI1I2u>9o|ulG377e9mA}z;uQJS{7npXaM2^_7E2;0I>rQCph482F#pzKMWC90W`I+0u&|=0Fa1$+5"
+    ),
+    "csc": (
+        "c-pgHxW(;*zusLY1_*%Bj0~e-6pVsVFbYP&C>RB!U=)mkQ7{Td!6+CmKtKSMzu!yAbl?1lyZf_P6#m8A+*SX0pH=8`&Rs^da"
+        "RK{<Tc&+*h`Y;xCJv?@7~$gxXvPz*AI9fE(@(BGxP<z`E#E#Q=-p+3im^lKVdr6(M_8bI79tH~h4M9Uq!?y2^H|9=7iJC<js"
+        "Rnz(7jAJ+{=h=5V{1+KrSd<l3H96pPN{mU5v{qAgdTT7~v){VT}_;MouWJEHQ^d0~sMIxnWK$O3cio%t%J4Qkd^^5|dJM@EH"
+        "aQdvwDbaKs_jxWg0Y>`*!_HL;|$C>5VGm=rLbp@5cx7#JFW_<%jcg$h9I0K^FnxSRnqC*BW3#8m)IEvx{Ai30$QJbc&"
+    ),
+    "het": (
+        "c-pgHxW(;*zusLY1_*%Bj0~e-6pVsVFbYP&C>RB!U=)mkQ7{Td!6+CmKtKSMzu!yAbl?1lyZf_P6#m8A+*SX0pH=8`4#xO^{"
+        "lYENJ~+hPh3R8NrX3g=n4x?LH2Yxcn8`GU5r=t{x(DVjxI*=XTfTir(7VeHRRp7H9Wcat2*&52P#+wCJaqYg;$4^n*~s(|3y"
+        "zo~H>R0LGzSw5>nH<xh}0-!hw?25WCnDanZnG=fMy=KnHT3E<*<)wHWFh1mKhZY#5AQb%0i_WMOQy^i(yh@8s>2UGK)=g{VX"
+        "KfKLU$gYG+195(5Z5%9zojj#T}OqZKEa6(=r$t3o9;W*8{cj}f!P7OSMj6fTET8e>#z)iRT5AQO!}K)CoE7Eytm=_oBW83v2"
+        "TMq`S^3XXArG9lam^qQLqN0MSDkmS%iBBd}!8G2ouR9aaKQ=L=^W96rzm(Z~B7??N!V`Hok"
+    ),
+}
+"""Files that DGL 2.1.0 wrote, compressed: a graph with its edges in each of three forms, and one of several types."""
+
+
+def saved_by_dgl(tmp_path: Path, name: str) -> Path:
+    path = tmp_path / "tfinance"
+    path.write_bytes(zlib.decompress(base64.b85decode(SAVED_BY_DGL[name])))
+    return path
+
+
+@pytest.mark.parametrize("form", ["coo", "csr", "csc"])
+def test_files_of_dgl(tmp_path: Path, form: str) -> None:
+    graph = mgg.read_published("gadbench", saved_by_dgl(tmp_path, form), split=1)
+    nodes, edges = graph.nodes["node"], graph.edges[KIND]
+    assert (edges.src.tolist(), edges.dst.tolist()) == ([3, 0, 2, 0, 1], [1, 3, 1, 1, 2])
+    assert nodes.attributes.numeric.tolist() == [[0, 0.5], [1, 1.5], [2, 2.5], [3, 3.5]]
+    assert nodes.labels.tolist() == [0, 1, 0, 0]
+    assert nodes.splits.tolist() == [[1, 2, 0, 3], [2, 1, 0, 3]]
+    assert nodes.train_mask.tolist() == [False, True, False, False]
+
+
+def test_files_of_dgl_with_types(tmp_path: Path) -> None:
+    graph = mgg.read_published("tfinance", saved_by_dgl(tmp_path, "het"))
+    ends = {kind: (table.src.tolist(), table.dst.tolist()) for kind, table in graph.edges.items()}
+    assert ends == {
+        ("u", "buys", "v"): ([4, 1, 0], [1, 2, 0]),
+        ("v", "by", "u"): ([2, 0], [4, 3]),
+        ("v", "of", "v"): ([2], [0]),
+    }
+    assert {name: table.count for name, table in graph.nodes.items()} == {"u": 6, "v": 3}
+
+
+def test_damaged_files_of_dgl_are_refused_or_read_but_never_more(tmp_path: Path) -> None:
+    path = saved_by_dgl(tmp_path, "het")
+    whole = path.read_bytes()
+    for end in range(0, len(whole) - 200, 37):  # the last bytes are a list of places that is not read
+        path.write_bytes(whole[:end])
+        with pytest.raises(InputError):
+            mgg.read_published("tfinance", path)
+    for at in (*range(32), *range(4096, len(whole))):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with contextlib.suppress(InputError):
+            mgg.read_published("tfinance", path)
 
 
 def test_what_is_not_known_or_not_there_is_refused(tmp_path: Path) -> None:

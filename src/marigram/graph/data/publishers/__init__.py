@@ -10,7 +10,8 @@ elliptic   the folder of ``elliptic_txs_*.csv`` (Weber et al., 2019)            
 dgraphfin  ``dgraphfin.npz`` (Huang et al., 2022)                               normal, fraud; published
 yelpchi    ``YelpChi.mat`` (Dou et al., 2020)                                   all, none
 amazon     ``Amazon.mat`` (the same)                                            all but the first 3,305, none
-tfinance   ``tfinance`` (Tang et al., 2022), a file of DGL                      all, none
+tfinance   ``tfinance`` (Tang et al., 2022), saved by DGL                       all, none
+gadbench   any file of GADBench (Tang et al., 2023), saved by DGL               all, ten full and ten of 100 labels
 ========== ==================================================================== =====================================
 """
 
@@ -28,8 +29,9 @@ _READERS = {
     "amazon": "matlab:amazon",
     "dgraphfin": "dgraphfin:dgraphfin",
     "elliptic": "elliptic:elliptic",
+    "gadbench": "dgl:dgl_file",
     "questions": "heterophilous:heterophilous",
-    "tfinance": "dgl:tfinance",
+    "tfinance": "dgl:dgl_file",
     "tolokers": "heterophilous:heterophilous",
     "weibo": "torch_file:torch_file",
     "yelpchi": "matlab:yelpchi",
