@@ -26,7 +26,7 @@ class Level:
     """The running clip level, from the norm of one gradient after the other."""
 
     def __init__(self, fixed: float | None, tau: float = 0.95) -> None:
-        self.fixed, self.tau, self.running = fixed, tau, 0.0
+        self.fixed, self.tau, self.running, self.run = fixed, tau, 0.0, 0
 
     @property
     def now(self) -> float:
@@ -37,7 +37,8 @@ class Level:
             self.running = norm
             return
         tau = self.tau - (self.tau - 0.5) * 4.0 / (4.0 + n)
-        gain = max(0.02, 2.0 / (n + 2.0))
+        self.run = 0 if norm <= self.running else self.run + 1
+        gain = max(0.02 / (self.run if 1 <= self.run <= 32 else 1), 2.0 / (n + 2.0))
         self.running *= math.exp(gain * (tau - (norm <= self.running)))
 
 

@@ -189,3 +189,13 @@ def test_the_values_of_a_snapshot_with_other_settings_do_not_fit() -> None:
     other = EstimatorTable(mg.ClippedMean(), 2)
     with pytest.raises(SnapshotError, match="records"):
         other._records.put(table._records.array)
+
+
+def test_a_burst_hardly_moves_the_clip_level_and_a_change_of_scale_does() -> None:
+    x = np.random.default_rng(5).normal(size=5000)
+    burst = mg.ClippedMean("half-life", half_life=200).update_many(x)
+    usual = burst.clip_level
+    burst.update_many(np.full(20, 1e6))
+    assert burst.clip_level < 1.15 * usual
+    changed = mg.ClippedMean("half-life", half_life=200).update_many(x).update_many(100.0 * x[:2000])
+    assert 50.0 * usual < changed.clip_level < 150.0 * usual

@@ -6,7 +6,9 @@ The level is fixed, or follows the tau-quantile of the norms (Merad and Gaiffas,
 
     level <- level exp(gain (tau - 1{|g| <= level})),    gain = .02,
 
-so that about 1 - tau of the events are clipped, in whatever unit the data come.  While few norms are known the
+so that about 1 - tau of the events are clipped, in whatever unit the data come.  Of norms beyond the level that follow
+each other the r-th moves it by the r-th part only, up to BURST of them: a burst of corruption is hardly more evidence
+of the usual norm than a single event is.  Longer ones are not a burst, and the level goes after them.  While few norms are known the
 median is sought instead, with a larger gain: a level that begins too high would take long to come down.
 
 The theory's level "2G" is 2 M G, for a range of diameter G and a loss of smoothness M (1 for the mean): no gradient of
@@ -26,7 +28,7 @@ from marigram.errors import ParameterError
 from marigram.numerics.elementary import exp_small, larger, smaller
 from marigram.numerics.jit import piece
 from marigram.online._ranges import number_in, one_of, settle
-from marigram.online.records import CLIP, N
+from marigram.online.records import BEYOND, CLIP, N
 
 FIELDS = [("clip", "f8"), ("tau", "f8")]
 """Fixed level, infinite for no clipping, 0 for the running quantile; that quantile's tau."""
@@ -36,6 +38,8 @@ EARLY_GAIN = 2.0
 """The gain of the n-th norm is EARLY_GAIN / (n + 2) as long as that is larger than GAIN."""
 EARLY = 4.0
 """After this many norms the quantile that is sought has gone half the way from the median to tau."""
+BURST = 32.0
+"""Norms beyond the level, in a row, that are damped."""
 SMALLEST, LARGEST = 1e-300, 1e300
 """What a level may be."""
 
@@ -121,8 +125,15 @@ def clip_learn(p, s, norm):
         return
     n = s[N]
     tau = p.tau - (p.tau - 0.5) * EARLY / (EARLY + n)
-    gain = larger(GAIN, EARLY_GAIN / (n + 2.0))
-    level = s[CLIP] * exp_small(gain * (tau - (1.0 if norm <= s[CLIP] else 0.0)))
+    gain = GAIN
+    if norm <= s[CLIP]:
+        s[BEYOND] = 0.0
+        tau -= 1.0
+    else:
+        s[BEYOND] += 1.0
+        if s[BEYOND] <= BURST:
+            gain /= s[BEYOND]
+    level = s[CLIP] * exp_small(larger(gain, EARLY_GAIN / (n + 2.0)) * tau)
     s[CLIP] = smaller(larger(level, SMALLEST), LARGEST)
 
 

@@ -4,8 +4,8 @@ Every field of a record is made of doubles, so a record of any dimension d is a 
 once for all d, and a structure with names to Python.  All records begin alike:
 
     n          events learned                      clip     the running clip level, 0 while it is not known
-    rejected   events refused                      value    (d,) the estimate, NaN before the first event
-    t          events since the last restart
+    rejected   events refused                      beyond   events in a row that were clipped
+    t          events since the last restart       value    (d,) the estimate, NaN before the first event
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.float64]
 Field: TypeAlias = tuple[str, tuple[int, ...]]
 
-N, REJECTED, T, CLIP, VALUE = range(5)
+N, REJECTED, T, CLIP, BEYOND, VALUE = range(6)
 """Where the common fields lie in a record, in words."""
 WORD = 8
 AHEAD = 16
@@ -66,7 +66,14 @@ class Method(NamedTuple):
 
 def layout(design: Design, d: int) -> np.dtype[Any]:
     """The dtype of one record of dimension d."""
-    common: list[Field] = [("n", ()), ("rejected", ()), ("t", ()), ("clip", ()), ("value", (d,))]
+    common: list[Field] = [
+        ("n", ()),
+        ("rejected", ()),
+        ("t", ()),
+        ("clip", ()),
+        ("beyond", ()),
+        ("value", (d,)),
+    ]
     return np.dtype([(name, np.float64, shape) for name, shape in common + design.fields(d)])
 
 
@@ -193,6 +200,6 @@ def usable(x):
 
 
 __all__ = [
-    "AHEAD", "CLIP", "MAGNITUDE", "NO_TARGETS", "NO_TRACE", "REJECTED", "VALUE", "WORD", "Array", "Design", "Field",
+    "AHEAD", "BEYOND", "CLIP", "MAGNITUDE", "NO_TARGETS", "NO_TRACE", "REJECTED", "VALUE", "WORD", "Array", "Design", "Field",
     "Floats", "Method", "N", "Records", "T", "as_slots", "as_values", "known", "layout", "usable",
 ]  # fmt: skip
