@@ -127,19 +127,19 @@ def uai_proved(x: Floats, G: float, delta: float, theorem: bool) -> int:
         )
         return max(a / (G * lam) ** 2, b * lam * math.sqrt(cost) / (gamma**2 * G)) * inside
 
-    def chain(values: Floats) -> Floats:
-        theta = np.zeros(values.shape[1])
-        for t, v in enumerate(values):
-            g = v - theta
-            theta = theta + 2 / (t + gamma) * g * min(1.0, lam / max(float(np.linalg.norm(g)), 1e-300))
-            if theorem:
-                theta = theta * min(1.0, G / 2 / max(float(np.linalg.norm(theta)), 1e-300))
-        return theta
+    def step(theta: Floats, v: Floats, t: int) -> Floats:
+        g = v - theta
+        theta = theta + 2 / (t + gamma) * g * min(1.0, lam / max(float(np.linalg.norm(g)), 1e-300))
+        return theta * min(1.0, G / 2 / max(float(np.linalg.norm(theta)), 1e-300)) if theorem else theta
 
-    for n in range(4, len(x) + 1):
-        level = delta / (2 * (n - 1) * n)
+    prefix = [np.zeros(x.shape[1])]
+    chains: list[Floats] = []  # one from each start
+    for n, v in enumerate(x, 1):
+        chains = [step(theta, v, n - 1 - s) for s, theta in enumerate([*chains, np.zeros(x.shape[1])])]
+        prefix.append(chains[0])
         for s in range(2, n - 1):
-            gap = float(np.linalg.norm(chain(x[:s]) - chain(x[s:n])))
+            level = delta / (2 * (n - 1) * n)
+            gap = float(np.linalg.norm(prefix[s] - chains[s]))
             if gap > math.sqrt(bound(s - 1, level)) + math.sqrt(bound(n - s - 1, level)):
                 return n
     return -1

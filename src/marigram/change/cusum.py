@@ -72,9 +72,10 @@ def run(settings, heads, warm, counts, evidence, marks, sums, total, X, seqs, st
 class CusumChangePoint(RankTest):
     """The practical test: a large change within a few events, and a false alarm once in exp(threshold)/(2 d) events.
 
-    One-sided CUSUMs of capped log p-values, as in :class:`marigram.Detector`.  It is made for shifts of 2 standard
-    deviations and more, which it tells soonest of all tests here, and is blind to those below 1.5; the bound is on the
-    average time to a false alarm, not on the probability of any.
+    One-sided CUSUMs of capped log p-values, as in :class:`marigram.Detector`.  It is made for shifts of 4 standard
+    deviations and more, which it tells in about eight events; it is slow below 3 and blind below 2, for what matters
+    to it is that anomalies in a row are no change.  The bound is on the average time to a false alarm, not on the
+    probability of any.  For small shifts :class:`marigram.RankChangePoint` is the better test.
 
     Parameters
     ----------
