@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from marigram.change.cusum import CusumChangePoint
     from marigram.change.found import Change
     from marigram.detectors.default import Detector
+    from marigram.detectors.fitness import Fitness
     from marigram.errors import InputError, MarigramError, ParameterError, SnapshotError
     from marigram.fleet import Fleet
     from marigram.kinds import Kind
@@ -53,6 +54,7 @@ _ROOM_OF = {
     "CusumChangePoint": "change.cusum",
     "Detector": "detectors.default",
     "EstimatorTable": "online",
+    "Fitness": "detectors.fitness",
     "Fleet": "fleet",
     "InputError": "errors",
     "Kind": "kinds",
@@ -84,6 +86,7 @@ __all__ = [
     "CusumChangePoint",
     "Detector",
     "EstimatorTable",
+    "Fitness",
     "Fleet",
     "InputError",
     "Kind",
