@@ -32,6 +32,13 @@ def detectors() -> None:
                 mg.Fleet(mg.Detector(), keys=kind).update(keys, values, known).json_lines()
 
 
+def joint() -> None:
+    """Joint detectors of dense and of sparse rows."""
+    rng = np.random.default_rng(0)
+    mg.Detector(joint=True).update_many(rng.normal(size=(ROWS, 3)))
+    mg.Detector(joint=True).update_many(mg.hash_features([{"a": float(x)} for x in rng.normal(size=ROWS)]))
+
+
 def estimators() -> None:
     """Each estimator alone."""
     rng = np.random.default_rng(0)
@@ -52,5 +59,6 @@ def readers() -> None:
 
 if __name__ == "__main__":
     detectors()
+    joint()
     estimators()
     readers()

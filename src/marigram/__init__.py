@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from marigram.change.found import Change
     from marigram.detectors.default import Detector
     from marigram.detectors.fitness import Fitness
+    from marigram.detectors.joint.detector import JointDetector
     from marigram.errors import InputError, MarigramError, ParameterError, SnapshotError
     from marigram.fleet import Fleet
     from marigram.kinds import Kind
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         optimal_clip,
         optimal_step,
     )
+    from marigram.thresholds.budget import AlertBudget
     from marigram.thresholds.confidence import ConfidenceThreshold
     from marigram.thresholds.peaks import PeaksOverThreshold
     from marigram.thresholds.tracker import QuantileTracker
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOM_OF = {
+    "AlertBudget": "thresholds.budget",
     "CatoniChangePoint": "change.catoni",
     "Change": "change.found",
     "ClippedChangePoint": "change.clipped",
@@ -57,6 +60,7 @@ _ROOM_OF = {
     "Fitness": "detectors.fitness",
     "Fleet": "fleet",
     "InputError": "errors",
+    "JointDetector": "detectors.joint.detector",
     "Kind": "kinds",
     "MarigramError": "errors",
     "ParameterError": "errors",
@@ -75,6 +79,7 @@ _ROOM_OF = {
 """Public name -> the module under ``marigram`` that defines it (PEP 562: fetched when first asked for)."""
 
 __all__ = [
+    "AlertBudget",
     "CatoniChangePoint",
     "Change",
     "ClippedChangePoint",
@@ -89,6 +94,7 @@ __all__ = [
     "Fitness",
     "Fleet",
     "InputError",
+    "JointDetector",
     "Kind",
     "MarigramError",
     "ParameterError",

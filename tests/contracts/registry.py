@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.contracts.estimators import EstimatorSubject, RegressionSubject
-from tests.contracts.subjects import DetectorSubject, FleetSubject, Subject
+from tests.contracts.subjects import DetectorSubject, FleetSubject, JointSubject, Subject
 
 import marigram as mg
 
@@ -14,6 +14,9 @@ DECIDING: tuple[Subject, ...] = (
     DetectorSubject("detector d=3", d=3),
     DetectorSubject("detector d=3 timed", d=3, timed=True),
     DetectorSubject("detector season off", timed=True, season="off"),
+    JointSubject("joint d=3", d=3),
+    JointSubject("joint d=3 timed", d=3, timed=True),
+    JointSubject("joint d=3 of rank 1", d=3, rank=1),
     FleetSubject("fleet of one", 1, timed=True),
     FleetSubject("fleet of many", 7),
     FleetSubject("fleet of many timed", 7, timed=True, kind=int),

@@ -79,6 +79,35 @@ class DetectorSubject:
         return {} if running._table is None else running._table.arrays()
 
 
+class JointSubject(DetectorSubject):
+    """``mg.Detector(joint=True)`` with so few coordinates that all are named; ``why`` is put in their order."""
+
+    unitless = True
+    """Values and bands are distances, which have no unit."""
+
+    def __init__(self, name: str, d: int = 1, *, timed: bool = False, **parameters: Any) -> None:
+        super().__init__(name, d, timed=timed, joint=True, **parameters)
+
+    def feed(self, running: Any, stream: Stream) -> Columns:
+        table = running.update_many(stream.values, stream.times)
+        return self.ordered(decided(table), table["coordinates"])
+
+    def feed_one(self, running: Any, stream: Stream) -> Columns:
+        time = None if stream.times is None or stream.times[0] == NAT else int(stream.times[0])
+        verdict = running.update(stream.values[0], time)
+        columns = {name: single(getattr(verdict, name), name, 1) for name in COMPARED}
+        return self.ordered(columns, np.array([verdict.coordinates], np.int64).reshape(1, -1))
+
+    def ordered(self, columns: Columns, coordinates: NDArray[np.int64]) -> Columns:
+        why = np.zeros((len(coordinates), self.d), np.float32)
+        rows, places = np.nonzero(coordinates >= 0)
+        why[rows, coordinates[rows, places]] = columns["why"][rows, places]
+        return columns | {"why": why}
+
+    def state(self, running: Any) -> dict[str, NDArray[Any]]:
+        return {} if running._states is None else running._states.arrays()
+
+
 class FleetSubject:
     """``mg.Fleet``: the events shared out among ``keys`` keys."""
 

@@ -9,7 +9,7 @@ the severity, :mod:`~marigram.change.level_shift` and :mod:`~marigram.change.sca
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ from marigram.verdicts import Verdict, Verdicts
 
 Columns = dict[str, Any]
 _NO_TIMES = np.zeros(0, np.int64)
-_SNAPSHOT = "detector"
+SNAPSHOT = "detector"
 
 
 def process(
@@ -120,6 +120,11 @@ class Detector:
         ``"auto"``: events with times get a context of time of day and week; ``"off"``: never.
     pool
         In a fleet, share the shape of the tail with young keys.
+    joint
+        Judge a vector by one distance instead of coordinate by coordinate: for many coordinates, dense or sparse;
+        see :class:`marigram.JointDetector`, which this makes.
+    rank, half_life
+        Of a joint detector only.
 
     Raises
     ------
@@ -140,9 +145,28 @@ class Detector:
     <Kind.NORMAL: 0>
     """
 
+    joint: ClassVar[bool] = False
+
+    def __new__(cls, *_: Any, joint: bool = False, **__: Any) -> Detector:
+        """A joint detector where one is asked for."""
+        if joint:
+            from marigram.detectors.joint.detector import JointDetector
+
+            return object.__new__(JointDetector)
+        return object.__new__(cls)
+
     def __init__(
-        self, alpha: float = 1e-3, *, season: Literal["auto", "off"] = "auto", pool: bool = False
+        self,
+        alpha: float = 1e-3,
+        *,
+        season: Literal["auto", "off"] = "auto",
+        pool: bool = False,
+        joint: bool = False,
+        rank: int = 0,
+        half_life: float = 140.0,
     ) -> None:
+        if joint or rank != 0 or half_life != 140.0:
+            raise ParameterError("rank and half_life are for joint=True")
         self.parameters = Parameters(alpha=alpha, season=season, pool=pool)
         self._table: StateTable | None = None
 
@@ -219,7 +243,7 @@ class Detector:
             "d": 0 if self._table is None else self._table.d,
         }
         arrays = {} if self._table is None else self._table.arrays()
-        return snapshots.pack(_SNAPSHOT, meta, arrays)
+        return snapshots.pack(SNAPSHOT, meta, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Detector:
@@ -230,8 +254,12 @@ class Detector:
         SnapshotError
             Damaged bytes, or those of another version.
         """
-        meta, arrays = snapshots.unpack(data, _SNAPSHOT)
+        meta, arrays = snapshots.unpack(data, SNAPSHOT)
         try:
+            if meta.get("joint"):
+                from marigram.detectors.joint.detector import JointDetector
+
+                return JointDetector.of_snapshot(meta, arrays)
             detector = cls.from_parameters(msgspec.convert(meta["parameters"], Parameters))
             if meta["d"]:
                 detector._table = StateTable(detector.parameters, meta["d"], 1)
@@ -293,6 +321,7 @@ def nanoseconds(times: ArrayLike) -> np.ndarray:
 
 __all__ = [
     "NO_TIME",
+    "SNAPSHOT",
     "Detector",
     "Parameters",
     "nanoseconds",

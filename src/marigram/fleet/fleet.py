@@ -80,6 +80,10 @@ class Fleet:
     ) -> None:
         if spill is not None and memory is None:
             raise ParameterError("spill= is where keys go beyond memory=, which was not given")
+        if detector is not None and detector.joint:
+            raise ParameterError(
+                "a fleet is of default detectors: keep one joint detector for each key instead"
+            )
         self.parameters: Parameters = (Detector() if detector is None else detector).parameters
         self._memory = None if memory is None else _bytes(memory)
         self._spill = None if spill is None else Path(spill)

@@ -1,0 +1,1 @@
+"""The joint detector: many coordinates judged by one distance."""
