@@ -98,11 +98,8 @@ def _made(
 
     if published:
         return mgg.read_published(published, events), None, ()
-    from marigram.graph.data.frames import read_table
-
-    table = read_table(events)
-    told, reasons = (mgg.EventSchema.from_toml(schema), ()) if schema else mgg.infer_events(table)
-    return mgg.from_events(table, told, nodes=_tables(nodes)), told, reasons
+    told, reasons = (mgg.EventSchema.from_toml(schema), ()) if schema else mgg.infer_events(events)
+    return mgg.from_events(events, told, nodes=_tables(nodes)), told, reasons
 
 
 def _tables(nodes: list[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import zlib
 from collections.abc import Callable
@@ -141,6 +142,29 @@ def test_labels_in_words_are_named_by_the_schema() -> None:
     users = {"id": [1, 2, 3], "label": ["fine", "fraud", "?"]}
     graph = mgg.from_tables({"u": users}, {}, mgg.GraphSchema(nodes={"u": told}))
     assert graph.nodes["u"].labels.tolist() == [0, 1, -1]
+
+
+def test_other_labels_may_share_a_meaning() -> None:
+    told = mgg.TableSchema(label="attack", labels={"-": 0, "*": 1})
+    hosts = {"attack": ["-", "smurf", None, "neptune"]}
+    graph = mgg.from_tables({"host": hosts}, {}, mgg.GraphSchema(nodes={"host": told}))
+    assert graph.nodes["host"].labels.tolist() == [0, 1, -1, 1]
+
+
+def test_names_in_csv_are_not_taken_for_numbers_unless_they_are(tmp_path: Path) -> None:
+    cards, paid = tmp_path / "cards.csv", tmp_path / "paid.csv.gz"
+    cards.write_text(
+        "id,shop,limit\n007,1,10\n7,2,20\n12345678901234567890,3,30\n12345678901234567891,10,40\n"
+    )
+    with gzip.open(paid, "wt") as sink:
+        sink.write("source,target\n12345678901234567891,007\n7,12345678901234567890\n")
+    graph = mgg.from_tables({"card": str(cards)}, {"card pays card": paid})
+    assert graph.nodes["card"].ids.to_pylist() == ["007", "7", "12345678901234567890", "12345678901234567891"]
+    edges = graph.edges["card", "pays", "card"]
+    assert (edges.src.tolist(), edges.dst.tolist()) == ([3, 1], [0, 2])
+    events = mgg.from_events(cards, mgg.EventSchema(entities={"card": ("id",), "shop": ("shop",)}))
+    assert events.nodes["card"].count == 4
+    assert events.nodes["shop"].ids.to_pylist() == [1, 2, 3, 10]
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {

@@ -11,7 +11,7 @@ import pyarrow as pa
 from marigram.errors import InputError, ParameterError
 from marigram.graph.data.cells import one_unit
 from marigram.graph.data.encode import column, encode_columns
-from marigram.graph.data.frames import to_table
+from marigram.graph.data.frames import to_table, with_exact_names
 from marigram.graph.data.graph import EdgeType, Graph, TimeUnit
 from marigram.graph.data.guess import guess_table
 from marigram.graph.data.roles import encode_labels, encode_parts, encode_times, places_of, unique_ids
@@ -61,6 +61,7 @@ def from_tables(nodes: Any, edges: Any, schema: GraphSchema | None = None) -> Gr
         what = f"nodes {name!r}"
         table = to_table(source, what)
         told = known.nodes.get(name) or guess_table(table, what, edges=False)
+        table = with_exact_names(table, source, [told.id])
         node_tables[name] = encode_nodes(table, told, what, units)
     edge_tables: dict[EdgeType, EdgeTable] = {}
     for key, source in _by_type(edges, (NODE, EDGE, NODE)).items():
@@ -68,6 +69,7 @@ def from_tables(nodes: Any, edges: Any, schema: GraphSchema | None = None) -> Gr
         what = f"edges {'-'.join(kind)}"
         table = to_table(source, what)
         told = known.edges.get(" ".join(kind)) or guess_table(table, what, edges=True)
+        table = with_exact_names(table, source, [told.source, told.target])
         edge_tables[kind] = _edges(table, told, kind, node_tables, units)
     _refuse_unused(known, node_tables, edge_tables)
     return Graph(nodes=node_tables, edges=edge_tables, time_unit=one_unit(units))

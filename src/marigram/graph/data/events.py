@@ -16,7 +16,7 @@ from marigram.graph.data.building import Units, encode_nodes, encode_rows
 from marigram.graph.data.cells import one_unit
 from marigram.graph.data.columns import Columns
 from marigram.graph.data.encode import column
-from marigram.graph.data.frames import to_table
+from marigram.graph.data.frames import to_table, with_exact_names
 from marigram.graph.data.graph import EdgeType, Graph
 from marigram.graph.data.guess import guess_events, guess_table
 from marigram.graph.data.roles import refuse_missing
@@ -54,6 +54,7 @@ def from_events(
     """
     table = to_table(events, "events")
     told = schema or guess_events(table, "events")[0]
+    table = with_exact_names(table, events, told.columns)
     if not table.num_rows:
         raise InputError(0, "events: the table is empty")
     units: Units = {}
@@ -86,6 +87,7 @@ def _given_nodes(
     known = schema or guess_table(table, what, edges=False)
     if known.id is None:
         raise InputError(0, f"{what}: say in the schema which column is the id that events use")
+    table = with_exact_names(table, source, [known.id])
     return encode_nodes(table, known, what, units)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from marigram.errors import InputError
 
@@ -91,18 +92,51 @@ def _read(place: Path, form: str, *, tabs: bool) -> pa.Table:
         import pyarrow.feather as feather
 
         return feather.read_table(place)
+    if form == "csv":
+        return _read_csv(place, tabs=tabs)
+    import pyarrow.json as arrow_json
+
     with pa.input_stream(str(place), compression="detect") as stream:
-        if form == "json":
-            import pyarrow.json as arrow_json
-
-            return arrow_json.read_json(stream)
-        import pyarrow.csv as arrow_csv
-
-        return arrow_csv.read_csv(
-            stream,
-            parse_options=arrow_csv.ParseOptions(delimiter="\t" if tabs else ","),
-            convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True),
-        )
+        return arrow_json.read_json(stream)
 
 
-__all__ = ["read_table", "to_table"]
+def _read_csv(place: Path, *, tabs: bool, texts: Sequence[str] = ()) -> pa.Table:
+    """Read a CSV file, or only some columns of it, as texts."""
+    import pyarrow.csv as arrow_csv
+
+    options = arrow_csv.ConvertOptions(
+        strings_can_be_null=True, column_types=dict.fromkeys(texts, pa.string()), include_columns=list(texts)
+    )
+    parse = arrow_csv.ParseOptions(delimiter="\t" if tabs else ",")
+    with pa.input_stream(str(place), compression="detect") as stream:
+        return arrow_csv.read_csv(stream, parse_options=parse, convert_options=options)
+
+
+def with_exact_names(table: pa.Table, source: Any, names: Iterable[str | None]) -> pa.Table:
+    """Return a table in which columns that name nodes are as the file has them.
+
+    A CSV file does not say what is a number: ``007`` would become 7, and a card number of 20 digits a rounded float.
+    Columns of numbers become texts again, unless every one of them is a usual whole number.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return table
+    suffixes = [suffix.lower() for suffix in Path(source).suffixes]
+    read_as_numbers = [
+        name
+        for name in dict.fromkeys(names)
+        if name is not None
+        and name in table.column_names
+        and not pa.types.is_string(table.schema.field(name).type)
+    ]
+    if not read_as_numbers or not {".csv", ".tsv"} & set(suffixes[-2:]):
+        return table
+    texts = _read_csv(Path(source), tabs=".tsv" in suffixes[-2:], texts=read_as_numbers)
+    for name in read_as_numbers:
+        exact = texts[name].combine_chunks()
+        usual = pc.match_substring_regex(exact.unique().drop_null(), r"^(0|-?[1-9][0-9]{0,17})$")
+        if not pc.all(usual).as_py():
+            table = table.set_column(table.column_names.index(name), name, exact)
+    return table
+
+
+__all__ = ["read_table", "to_table", "with_exact_names"]

@@ -95,7 +95,7 @@ def encode_labels(values: pa.Array, what: str, mapping: Mapping[str, int] | None
     what
         Whose labels, for messages.
     mapping
-        The source's labels, as text, -> 1, 0 or -1; labels that it does not name stay.
+        The source's labels, as text, -> 1, 0 or -1; ``*`` stands for all others, which stay without it.
 
     Raises
     ------
@@ -116,8 +116,11 @@ def encode_labels(values: pa.Array, what: str, mapping: Mapping[str, int] | None
     encoded = given.dictionary_encode()
     theirs = encoded.dictionary.to_pylist()
     known = {str(key): value for key, value in (mapping or {}).items()}
-    ours = np.array([known.get(str(value), _own(value)) for value in theirs] or [0], np.int64)
-    labels = np.where(null, -1, ours[pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)])
+    rest = known.get("*")
+    ours = [known.get(str(value), _own(value) if rest is None else rest) for value in theirs]
+    labels = np.where(
+        null, -1, np.array(ours or [0])[pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)]
+    )
     refuse_first(
         (labels < -1) | (labels > 1),
         lambda row: (

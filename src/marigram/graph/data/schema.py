@@ -34,7 +34,8 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         The column of the time, and what its numbers count: ``s``, ``ms``, ``us``, ``ns`` since 1970, or ``step``.
         Timestamps and ISO 8601 need no unit.
     label, labels
-        The column of the label, and the source's labels -> 1 anomalous, 0 normal, -1 unknown. Null is unknown.
+        The column of the label, and the source's labels -> 1 anomalous, 0 normal, -1 unknown; ``*`` stands for all
+        others. Null is unknown.
     split
         A column of ``train``, ``val`` and ``test``.
     numeric, categorical, text
