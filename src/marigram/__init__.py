@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from marigram.thresholds.budget import AlertBudget
     from marigram.thresholds.confidence import ConfidenceThreshold
     from marigram.thresholds.peaks import PeaksOverThreshold
+    from marigram.thresholds.slices import SliceCalibrator
     from marigram.thresholds.tracker import QuantileTracker
     from marigram.verdicts import Verdict, Verdicts
 
@@ -67,6 +68,7 @@ _ROOM_OF = {
     "PeaksOverThreshold": "thresholds.peaks",
     "QuantileTracker": "thresholds.tracker",
     "RankChangePoint": "change.conformal",
+    "SliceCalibrator": "thresholds.slices",
     "SnapshotError": "errors",
     "SparseRows": "online",
     "StepEnsemble": "online",
@@ -101,6 +103,7 @@ __all__ = [
     "PeaksOverThreshold",
     "QuantileTracker",
     "RankChangePoint",
+    "SliceCalibrator",
     "SnapshotError",
     "SparseRows",
     "StepEnsemble",
