@@ -8,8 +8,8 @@ The level is fixed, or follows the tau-quantile of the norms (Merad and Gaiffas,
 
 so that about 1 - tau of the events are clipped, in whatever unit the data come.  Of norms beyond the level that follow
 each other the r-th moves it by the r-th part only, up to BURST of them: a burst of corruption is hardly more evidence
-of the usual norm than a single event is.  Longer ones are not a burst, and the level goes after them.  While few norms are known the
-median is sought instead, with a larger gain: a level that begins too high would take long to come down.
+of the usual norm than a single event is.  A longer one is no burst, and the level goes after it.  While few norms are
+known the median is sought instead, with a larger gain: a level that begins too high would take long to come down.
 
 The theory's level "2G" is 2 M G, for a range of diameter G and a loss of smoothness M (1 for the mean): no gradient of
 the risk is ever clipped.  It is about ten times as high as a useful one: with 1 % of far corruption the error is

@@ -200,6 +200,6 @@ def usable(x):
 
 
 __all__ = [
-    "AHEAD", "BEYOND", "CLIP", "MAGNITUDE", "NO_TARGETS", "NO_TRACE", "REJECTED", "VALUE", "WORD", "Array", "Design", "Field",
-    "Floats", "Method", "N", "Records", "T", "as_slots", "as_values", "known", "layout", "usable",
+    "AHEAD", "BEYOND", "CLIP", "MAGNITUDE", "NO_TARGETS", "NO_TRACE", "REJECTED", "VALUE", "WORD", "Array", "Design",
+    "Field", "Floats", "Method", "N", "Records", "T", "as_slots", "as_values", "known", "layout", "usable",
 ]  # fmt: skip
