@@ -47,6 +47,14 @@ def estimators() -> None:
     mg.ClippedLinear().update_many(rng.normal(size=(ROWS, 2)), rng.normal(size=ROWS))
 
 
+def change_points() -> None:
+    """Each test for changes."""
+    x = np.random.default_rng(0).normal(size=ROWS)
+    for test in (mg.CatoniChangePoint(), mg.ClippedChangePoint(), mg.RankChangePoint(), mg.CusumChangePoint()):
+        test.update_many(x)
+    mg.ClippedChangePoint(variant="uai", constants="printed", diameter=2.0).update_many(x)
+
+
 def readers() -> None:
     """The scanners of both text forms."""
     with tempfile.TemporaryDirectory() as folder:
@@ -61,4 +69,5 @@ if __name__ == "__main__":
     detectors()
     joint()
     estimators()
+    change_points()
     readers()

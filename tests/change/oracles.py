@@ -105,7 +105,7 @@ def segments_proved(x: Floats, delta: float, radius: float) -> int:
                 for a, l1 in enumerate(levels):
                     for b, l2 in enumerate(levels):
                         third = 2 * max(l1 / (n - n2), l2 / n2) * cost / 3
-                        spread = math.sqrt(third**2 + 2 * cost * (1 / n2 + 1 / (n - n2)))
+                        spread = math.sqrt(2 * cost * (1 / n2 + 1 / (n - n2)))
                         options.append((third + spread + bias[a] + bias[b], a, b))
                 r, a, b = min(options)
                 gap = clipped[b][n - n2 : n].mean(axis=0) - clipped[a][: n - n2].mean(axis=0)

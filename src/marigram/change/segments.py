@@ -6,9 +6,9 @@ In units of sigma, let E|X_t - mu|^2 <= 1.  Around a centre c known from the pas
 
 for |v| - l <= |v - m|^2/(4 (l - |m|)), and the clip is a projection that leaves mu - c where it is.  The difference
 of the means of two segments of n1 and n2 events is then one martingale in a Hilbert space, and by Pinelis's
-Bernstein inequality (1994) exceeds, with probability at most 2 exp(-L),
+inequality of Bennett's kind (1994), in Bernstein's form, exceeds, with probability at most 2 exp(-L),
 
-    r = B L/3 + sqrt((B L/3)^2 + 2 L (1/n1 + 1/n2)) + bias1 + bias2,    B = 2 max(l1/n1, l2/n2).
+    r = sqrt(2 L (1/n1 + 1/n2)) + B L/3 + bias1 + bias2,    B = 2 max(l1/n1, l2/n2).
 
 Levels l1, l2 and the start of the first segment are those of the smallest r, which no data enter.  Prefix sums at
 LEVELS levels give every segment's mean by subtraction.
@@ -94,9 +94,12 @@ def learn(x, centre, radius, total, d):
 
 @part
 def bernstein(largest, variance, cost):
-    """Pinelis: |sum of differences| is below this but with probability 2 exp(-cost)."""
-    third = largest * cost / 3.0
-    return third + math.sqrt(third * third + 2.0 * variance * cost)
+    """Pinelis: |sum of martingale differences| is below this but with probability 2 exp(-cost).
+
+    2 exp(V/B^2 (e^lB - 1 - lB) - l r), minimal over l, is at most 2 exp(-V/c^2 h(c r/V)) with c = B/3 and
+    h(u) = 1 + u - sqrt(1 + 2 u), whose inverse is t + sqrt(2 t).
+    """
+    return math.sqrt(2.0 * variance * cost) + largest * cost / 3.0
 
 
 @part
