@@ -50,7 +50,12 @@ def estimators() -> None:
 def change_points() -> None:
     """Each test for changes."""
     x = np.random.default_rng(0).normal(size=ROWS)
-    for test in (mg.CatoniChangePoint(), mg.ClippedChangePoint(), mg.RankChangePoint(), mg.CusumChangePoint()):
+    for test in (
+        mg.CatoniChangePoint(),
+        mg.ClippedChangePoint(),
+        mg.RankChangePoint(),
+        mg.CusumChangePoint(),
+    ):
         test.update_many(x)
     mg.ClippedChangePoint(variant="uai", constants="printed", diameter=2.0).update_many(x)
 
