@@ -52,6 +52,7 @@ FAST: dict[str, tuple[Callable[[], Estimator], bool]] = {
     "ClippedScale": (mg.ClippedScale, False),
     "StepEnsemble": (mg.StepEnsemble, False),
     "ClippedLinear": (mg.ClippedLinear, True),
+    "ClippedLogistic": (mg.ClippedLogistic, True),
 }
 CHUNK = 1 << 17
 
@@ -98,11 +99,11 @@ def rate(make: Callable[[], Estimator], targets: bool, keys: int, d: int, events
     table = EstimatorTable(make(), keys, d)
     every = np.arange(keys)
     for _ in range(6):
-        table.update(every, rng.normal(size=(keys, d)), rng.normal(size=keys) if targets else None)
+        table.update(every, rng.normal(size=(keys, d)), rng.integers(0, 2, keys) if targets else None)
     best = math.inf
     for _ in range(max(3, events // CHUNK)):
         slots, X = rng.integers(0, keys, CHUNK), rng.normal(size=(CHUNK, d))
-        y = rng.normal(size=CHUNK) if targets else None
+        y = rng.integers(0, 2, CHUNK) if targets else None
         begun = time.process_time()
         table.update(slots, X, y)
         best = min(best, time.process_time() - begun)

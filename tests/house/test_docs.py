@@ -22,10 +22,11 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 OF_OTHER_TOOLS = {
     "--fork-strategy",
+    "--full",
     "--require-hashes",
     "--seeds",
     "--upgrade",
-}  # uv's, pip's and the benchmarks'
+}  # uv's, pip's, the benchmarks' and the experiments'
 PUBLIC = [name for name in marigram.__all__ if name != "__version__"]
 
 
