@@ -58,6 +58,29 @@ def test_through_networkx(graph: Graph) -> None:
     assert_same(mgg.as_graph(graph.to_networkx()), graph)
 
 
+@pytest.mark.parametrize("kind", ["Graph", "DiGraph", "MultiGraph", "MultiDiGraph"])
+def test_any_networkx_graph_is_read(kind: str) -> None:
+    other = getattr(pytest.importorskip("networkx"), kind)()
+    other.add_node("ann", age=31, label=0)
+    other.add_node("eve", label=1, id="an attribute")
+    other.add_edge("ann", "eve", amount=2.5, time=7)
+    other.add_edge("eve", "bob", amount=9.0, time=8)
+    graph = mgg.as_graph(other)
+    nodes, edges = graph.nodes["node"], graph.edges["node", "edge", "node"]
+    assert nodes.ids.to_pylist() == ["ann", "eve", "bob"]
+    assert nodes.labels.tolist() == [0, 1, -1]
+    assert nodes.attributes.numeric_names == ("age",)
+    assert (edges.src.tolist(), edges.dst.tolist()) == ([0, 1], [1, 2])
+    assert (edges.time.tolist(), edges.attributes.numeric[:, 0].tolist()) == ([7, 8], [2.5, 9.0])
+
+
+def test_a_networkx_graph_of_values_of_several_kinds_is_refused() -> None:
+    other = pytest.importorskip("networkx").path_graph(2)
+    other.nodes[0]["age"], other.nodes[1]["age"] = 3, "four"
+    with pytest.raises(InputError, match="values of several kinds"):
+        mgg.as_graph(other)
+
+
 def test_pyg_sees_the_usual_names() -> None:
     pytest.importorskip("torch_geometric")
     data = plain(3).to_pyg()

@@ -15,8 +15,8 @@ def as_graph(data: Any, *, split: int | None = None, labels: Mapping[Any, int] |
     Parameters
     ----------
     data
-        A :class:`Graph`, a PyG ``Data`` or ``HeteroData`` (``x, edge_index, y`` with -1 for unknown, masks), or what
-        :meth:`Graph.to_networkx` made. It is not changed.
+        A :class:`Graph`, a PyG ``Data`` or ``HeteroData`` (``x, edge_index, y`` with -1 for unknown, masks), or a
+        networkx graph. It is not changed.
     split
         Which of several splits the masks show; None leaves it.
     labels

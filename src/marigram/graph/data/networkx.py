@@ -1,7 +1,8 @@
 """To and from networkx, without loss: every column as an attribute of its nodes and edges.
 
-A node is ``(type, id)``; an edge's key is its place in its table. What concerns a whole type (names, vocabularies,
-how many splits) stands in the attributes of the networkx graph. Meant for looking at small graphs.
+Of ours a node is ``(type, id)``; an edge's key is its relation and its place in its table. What concerns a whole type
+(names, vocabularies, how many splits) stands in the attributes of the networkx graph. Meant for looking at small
+graphs.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from marigram.errors import InputError
+from marigram.graph.data.building import from_tables
 from marigram.graph.data.columns import Columns
 from marigram.graph.data.graph import Graph
+from marigram.graph.data.guess import guess_table
+from marigram.graph.data.schema import GraphSchema
+from marigram.graph.data.stacked import EDGE, NODE
 from marigram.graph.data.tables import EdgeTable, NodeTable
 
 
@@ -36,17 +42,18 @@ def to_networkx(graph: Graph) -> Any:
 
 
 def from_networkx(other: Any) -> Graph:
-    """Return what :func:`to_networkx` made as a graph.
+    """Return a networkx graph as one of ours.
+
+    What :func:`to_networkx` made comes back as it was. Any other becomes nodes and edges of one type, an undirected
+    edge once; the meaning of the attributes is guessed as :func:`from_tables` does.
 
     Raises
     ------
     InputError
-        The networkx graph was not made by :func:`to_networkx`.
+        As of :func:`from_tables`.
     """
     if not {"nodes", "edges", "time_unit"} <= set(other.graph):
-        raise InputError(
-            0, "only networkx graphs made by to_networkx can be read; else give from_tables its columns"
-        )
+        return _from_any(other)
     rows: dict[Any, list[Any]] = {name: [] for name in (*other.graph["nodes"], *other.graph["edges"])}
     local: dict[Any, int] = {}
     for node, row in other.nodes(data=True):
@@ -60,6 +67,44 @@ def from_networkx(other: Any) -> Graph:
         nodes=nodes, edges=edges, time_unit=other.graph["time_unit"], order=other.graph["order"],
         extra=other.graph["extra"],
     )  # fmt: skip
+
+
+def _from_any(other: Any) -> Graph:
+    """A graph that somebody else made."""
+    import pyarrow as pa
+
+    ends = [(source, target) for source, target, *_ in other.edges]
+    whole = all(isinstance(node, int) for node in other)
+    names = {node: node if whole else str(node) for node in other}
+    nodes = pa.table(
+        {"@id": pa.array(list(names.values())), **_by_name([row for _, row in other.nodes(data=True)])}
+    )
+    kind = nodes["@id"].type
+    edges = pa.table(
+        {
+            "@source": pa.array([names[source] for source, _ in ends], kind),
+            "@target": pa.array([names[target] for _, target in ends], kind),
+            **_by_name([row for *_, row in other.edges(data=True)]),
+        }
+    )
+    of_nodes = guess_table(nodes.drop_columns("@id"), "nodes", edges=False)
+    of_edges = guess_table(edges.drop_columns(["@source", "@target"]), "edges", edges=False)
+    told = GraphSchema(
+        nodes={NODE: replace(of_nodes, id="@id")},
+        edges={f"{NODE} {EDGE} {NODE}": replace(of_edges, id=None, source="@source", target="@target")},
+    )
+    return from_tables(nodes, edges, told)
+
+
+def _by_name(rows: list[dict[Any, Any]]) -> dict[str, Any]:
+    """Attributes of rows as columns, null where a row lacks one."""
+    import pyarrow as pa
+
+    names = dict.fromkeys(str(name) for row in rows for name in row)
+    try:
+        return {name: pa.array([row.get(name) for row in rows]) for name in names}
+    except pa.ArrowException as error:
+        raise InputError(0, f"an attribute has values of several kinds: {error}") from error
 
 
 def _edge_table(rows: list[Any], about: dict[str, Any]) -> EdgeTable:
