@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from marigram.thresholds.confidence import ConfidenceThreshold
     from marigram.thresholds.peaks import PeaksOverThreshold
     from marigram.thresholds.slices import SliceCalibrator
+    from marigram.thresholds.spliced import SplicedBinnedPareto
     from marigram.thresholds.tracker import QuantileTracker
     from marigram.verdicts import Verdict, Verdicts
 
@@ -71,6 +72,7 @@ _ROOM_OF = {
     "SliceCalibrator": "thresholds.slices",
     "SnapshotError": "errors",
     "SparseRows": "online",
+    "SplicedBinnedPareto": "thresholds.spliced",
     "StepEnsemble": "online",
     "Verdict": "verdicts",
     "Verdicts": "verdicts",
@@ -106,6 +108,7 @@ __all__ = [
     "SliceCalibrator",
     "SnapshotError",
     "SparseRows",
+    "SplicedBinnedPareto",
     "StepEnsemble",
     "Verdict",
     "Verdicts",

@@ -1,8 +1,9 @@
 """A generalised Pareto tail for a handful of exceedances in any unit, by the fit of :mod:`marigram.thresholds.gpd`.
 
 That fit reads a histogram on a logarithmic grid above u = 1 and has its prior there at beta = 1/2.  Exceedances y are
-put on it as 1 + y/s with s such that an exponential law would have beta = 1/2: s = 2 median(y)/ln 2.  A far value
-takes its place in the last bin and no more, so that one of them cannot carry the shape away.
+put on it as 1 + y/s with s such that an exponential law would have beta = 1/2, by its median or, where half of them
+are tied at nothing, by its upper quartile: s = max(2 median(y), upper quartile(y))/ln 2.  A far value takes its
+place in the last bin and no more, so that one of them cannot carry the shape away.
 
 Where exceedances beyond a cut were taken away before, the bins from there on count as missing, not as empty.
 """
@@ -50,7 +51,7 @@ def fit_exceedances(y, cut, scratch, counts, work):
         return 0.0, 0.0
     values = scratch[:positive]
     values.sort()
-    scale = 2.0 * values[positive // 2] / math.log(2.0)
+    scale = max(2.0 * values[positive // 2], values[(3 * positive) // 4]) / math.log(2.0)
     counts[:] = 0
     counts[FIRST] = m - positive
     for i in range(positive):
