@@ -31,6 +31,7 @@ import numpy as np
 
 from marigram.change.base import RECENT, ChangePointTest, Location, State
 from marigram.change.ledger import ledger, locate, make_room
+from marigram.change.ranks import unit_of
 from marigram.numerics.elementary import clip, larger, median, smaller
 from marigram.numerics.jit import kernel, part, piece
 from marigram.online._ranges import one_of, settle
@@ -48,15 +49,17 @@ CALM = 0.0125 * 2.0 ** np.arange(7)
 """|l| before it: levels that differ from the true one by sigma/80 and more are refused in time."""
 SPREAD = 16.0
 """w_s = ln(SPREAD) / ((s + SPREAD) ln^2(s + SPREAD)), whose sum is below 1 (compare the integral)."""
-PROVED_START, AUTO_START = 9, 33
+PROVED_START, AUTO_START = 9, 32
 AUTO_RANGE = 8.0
-"""Half width of the grid, in standard deviations of the first events, where sigma is estimated."""
+"""Half width of the grid where sigma is estimated, in units of what the first events spread over."""
+WILD = 8.0
+"""Values count as this many standard deviations from the mean so far at most, where sigma is estimated."""
 LIMIT = 16.0
 """Values count as this many units from the centre at most where changes are located and levels told."""
 FARTHEST = 1e6
 """A value counts as this many units from the centre at most."""
 
-SETTINGS = np.dtype([("sigma", "f8"), ("threshold", "f8"), ("range", "f8"), ("start", "i8"), ("all", "u1")])
+SETTINGS = np.dtype([("sigma", "f8"), ("threshold", "f8"), ("range", "f8"), ("start", "i8")])
 HEAD = np.dtype(
     [
         ("t", "i8"), ("used", "i8"), ("left", "f8"), ("centre", "f8"), ("unit", "f8"), ("mean", "f8"), ("square", "f8"),
@@ -90,7 +93,6 @@ class CatoniParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         row["threshold"] = 1.0 / (delta * (1.0 - 1.0 / ON_CENTRE))
         row["range"] = AUTO_RANGE if self.sigma == "auto" else centre_range(delta / ON_CENTRE)
         row["start"] = AUTO_START if self.sigma == "auto" else PROVED_START
-        row["all"] = self.starts == "all"
         return row
 
 
@@ -105,37 +107,30 @@ def centre_range(delta: float) -> float:
 
 @part
 def begin(p, h, warm, scratch):
-    """Set centre and unit by the first values of a coordinate."""
+    """Set centre, unit and, where sigma is estimated, the variance so far by the first values of a coordinate."""
     n = warm.shape[0]
     for i in range(n):
         scratch[i] = warm[i]
-    h.centre = median(scratch, n)
-    farthest = larger(abs(scratch[0] - h.centre), abs(scratch[n - 1] - h.centre))  # it was sorted
+    h.centre = median(scratch, n)  # sorts
     h.unit = p.sigma
     if p.sigma == 0.0:
-        h.unit = larger(larger(1e-12 * abs(h.centre), 1e-12 * farthest), 1e-290)
-        if farthest > h.unit:
-            h.mean = 0.0
-            for i in range(n):
-                h.mean += (warm[i] - h.centre) / farthest / n
-            total = 0.0
-            for i in range(n):
-                total += ((warm[i] - h.centre) / farthest - h.mean) ** 2
-            h.unit = larger(h.unit, farthest * math.sqrt(total / (n - 1)))
-        h.mean *= farthest / h.unit
-        h.square = n - 1.0
+        h.unit = unit_of(scratch, h.centre)
+        h.t = 0
+        for i in range(n):
+            learn_variance(h, clip((warm[i] - h.centre) / h.unit, WILD))
+            h.t += 1
 
 
 @piece
 def variance(p, h):
-    """Bound on the variance in units: 1, or the sample's, raised by how uncertain it is, over events so far."""
+    """Bound on the variance in units: 1, or the sample's, raised by how uncertain it is, and no finer than the grid."""
     if p.sigma > 0.0:
         return 1.0
     n = h.t * 1.0
-    return h.square / (n - 1.0) * (1.0 + 1.0 / math.sqrt(n)) ** 2
+    return larger(h.square / (n - 1.0), WIDTH * WIDTH) * (1.0 + 1.0 / math.sqrt(n)) ** 2
 
 
-@piece
+@part
 def learn_variance(h, z):
     """Welford's recursion."""
     gap = z - h.mean
@@ -227,6 +222,7 @@ def run(settings, heads, warm, alive, calm, moved, marks, sums, total, X, seqs, 
                 bound = variance(p, h)
                 norms(CALM, bound, calm_norm)
                 norms(BETS, bound, moved_norm)
+                z = h.mean + clip(z - h.mean, WILD * math.sqrt(bound))
                 learn_variance(h, z)
             h.left -= weight
             refuse(p, h, z, weight, alive[j], calm[j], moved[j], calm_norm, moved_norm)
@@ -247,8 +243,9 @@ class CatoniChangePoint(ChangePointTest):
     range or of the length of the stream.  So among the first k changes told at most k * delta are false on average.
     The price of the proof is small: the evidence grows as fast as a Gaussian likelihood ratio for changes up to sigma.
 
-    With ``sigma="auto"`` the running standard deviation, raised by 1/sqrt(n) of itself, takes the place of sigma.
-    This form is calibrated, not proved: no test can be proved when nothing is known of the tail.
+    With ``sigma="auto"`` values are clipped at 8 of their running standard deviations, which, raised by 1/sqrt(n) of
+    itself, takes the place of sigma: wild events are harmless, and the mean is that of clipped values.  This form is
+    calibrated, not proved: no test of means can be proved when nothing is known of the tail.
 
     Memory grows by 8 (d + 2) bytes an event until the next change, for the estimate of where it was;
     ``starts="dyadic"`` bounds it, and knows a start to an eighth of its age.  The test itself is the same.

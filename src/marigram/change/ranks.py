@@ -37,16 +37,22 @@ HEAD = np.dtype([("t", "i8"), ("used", "i8"), ("centre", "f8"), ("unit", "f8")])
 
 
 @part
+def unit_of(ordered, centre):
+    """Half the distance between the fourth value from below and from above; more where that is nothing."""
+    n = ordered.shape[0]
+    unit = 0.5 * ordered[n - 4] - 0.5 * ordered[3]
+    if unit <= 0.0:
+        unit = larger(abs(ordered[0] - centre), abs(ordered[n - 1] - centre))
+    return larger(larger(unit, 1e-12 * abs(centre)), 1e-290)
+
+
+@part
 def begin(h, warm, scratch):
     """Set centre and unit by the first values of a coordinate."""
-    n = warm.shape[0]
-    for i in range(n):
+    for i in range(warm.shape[0]):
         scratch[i] = warm[i]
-    h.centre = median(scratch, n)
-    unit = 0.5 * scratch[n - 4] - 0.5 * scratch[3]  # it was sorted
-    if unit <= 0.0:
-        unit = larger(abs(scratch[0] - h.centre), abs(scratch[n - 1] - h.centre))
-    h.unit = larger(larger(unit, 1e-12 * abs(h.centre)), 1e-290)
+    h.centre = median(scratch, warm.shape[0])  # sorts
+    h.unit = unit_of(scratch, h.centre)
 
 
 @part
@@ -152,4 +158,4 @@ class RankTest(ChangePointTest):
         return Location(int(seqs[0]), int(seqs[1]), int(seqs[2]), before, after)
 
 
-__all__ = ["HEAD", "START", "RankTest", "bin_at", "first_values", "mark", "rank", "take"]
+__all__ = ["HEAD", "START", "RankTest", "bin_at", "first_values", "mark", "rank", "take", "unit_of"]
