@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from marigram.detectors.joint.detector import JointDetector
     from marigram.errors import InputError, MarigramError, ParameterError, SnapshotError
     from marigram.fleet import Fleet
+    from marigram.fleet.calendar import Calendar
+    from marigram.fleet.event_policy import EventPolicy
     from marigram.kinds import Kind
     from marigram.online import (
         ClippedLinear,
@@ -48,6 +50,7 @@ __version__ = "0.1.0"
 
 _ROOM_OF = {
     "AlertBudget": "thresholds.budget",
+    "Calendar": "fleet.calendar",
     "CatoniChangePoint": "change.catoni",
     "Change": "change.found",
     "ClippedChangePoint": "change.clipped",
@@ -59,6 +62,7 @@ _ROOM_OF = {
     "CusumChangePoint": "change.cusum",
     "Detector": "detectors.default",
     "EstimatorTable": "online",
+    "EventPolicy": "fleet.event_policy",
     "Fitness": "detectors.fitness",
     "Fleet": "fleet",
     "InputError": "errors",
@@ -84,6 +88,7 @@ _ROOM_OF = {
 
 __all__ = [
     "AlertBudget",
+    "Calendar",
     "CatoniChangePoint",
     "Change",
     "ClippedChangePoint",
@@ -95,6 +100,7 @@ __all__ = [
     "CusumChangePoint",
     "Detector",
     "EstimatorTable",
+    "EventPolicy",
     "Fitness",
     "Fleet",
     "InputError",
