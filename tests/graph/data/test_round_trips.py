@@ -91,6 +91,14 @@ def test_pyg_sees_the_usual_names() -> None:
     assert data.train_mask.shape == (table.count, 3)
 
 
+def test_plain_numbers_leave_nothing_beside_the_usual_names() -> None:
+    pytest.importorskip("torch_geometric")
+    numbers = NodeTable(attributes=Columns.of_numbers(np.ones((2, 3), np.float32)))
+    graph = Graph(nodes={"node": numbers}, edges=bare().edges)
+    assert sorted(graph.to_pyg().keys()) == ["edge_index", "num_nodes", "x"]
+    assert_same(mgg.as_graph(graph.to_pyg()), graph)
+
+
 def test_what_marigram_does_not_read_is_handed_back() -> None:
     torch = pytest.importorskip("torch")
     from torch_geometric.data import Data

@@ -86,7 +86,7 @@ class Columns:
     def of_numbers(cls, matrix: Floats, names: tuple[str, ...] | None = None) -> Columns:
         """Return numeric attributes alone; without names they are called ``x0``, ``x1``, …"""
         count, d = matrix.shape
-        names = tuple(f"x{j}" for j in range(d)) if names is None else names
+        names = default_names(d) if names is None else names
         return cls(
             numeric=matrix, numeric_names=names, codes=np.empty((count, 0), np.int32), text=_none(count)
         )
@@ -158,6 +158,11 @@ class Columns:
         return (np.concatenate(occupied, axis=1) if occupied else _none(self.count)), tuple(names)
 
 
+def default_names(count: int) -> tuple[str, ...]:
+    """Return the names of numbers that have none."""
+    return tuple(f"x{j}" for j in range(count))
+
+
 def as_matrix(values: NDArray[Any]) -> Floats:
     """Return numbers ``(n,)``, ``(n, d)`` or of more axes as float32 ``(n, columns)``, contiguous."""
     columns = int(np.prod(values.shape[1:], dtype=np.int64))
@@ -188,4 +193,4 @@ def _extremes(values: NDArray[Any]) -> NDArray[np.float32]:
     return np.array([low, high])
 
 
-__all__ = ["Columns", "Floats", "as_matrix"]
+__all__ = ["Columns", "Floats", "as_matrix", "default_names"]

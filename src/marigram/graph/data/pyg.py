@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from marigram.errors import InputError
 from marigram.graph.data.cells import one_unit, read_labels, read_times
-from marigram.graph.data.columns import Columns, as_matrix
+from marigram.graph.data.columns import Columns, as_matrix, default_names
 from marigram.graph.data.graph import EdgeType, Graph, TimeUnit
 from marigram.graph.data.npz import from_arrays
 from marigram.graph.data.stacked import EDGE, NODE, parts_of
@@ -68,9 +68,9 @@ def _put_rows(store: Any, table: NodeTable | EdgeTable, matrix: str, prefix: str
     if a.width:
         numbers = a.numeric if not a.text.shape[1] else np.concatenate([a.numeric, a.text], axis=1)
         store[matrix] = _tensor(numbers)
-        store[f"{prefix}columns"] = {
-            "numeric": a.numeric_names, "codes": a.code_names, "vocabularies": a.vocabularies, "text": a.text_names,
-        }  # fmt: skip
+        about = {"numeric": a.numeric_names, "codes": a.code_names, "text": a.text_names}
+        if about != {"numeric": default_names(a.width), "codes": (), "text": ()}:
+            store[f"{prefix}columns"] = about | {"vocabularies": a.vocabularies}
     if a.code_names:
         store[f"{prefix}codes"] = _tensor(a.codes)
     if table.time is not None:
