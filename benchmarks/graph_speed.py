@@ -121,8 +121,8 @@ def hgt(x: Tensor, edges: Tensor, adjacency: Adjacency) -> dict[str, Step]:
     ours = nn.ModuleList(HgtConv(WIDTH, ["n"], [KIND], HEADS) for _ in range(2))
     theirs = nn.ModuleList(HGTConv(WIDTH, WIDTH, (["n"], [KIND]), HEADS) for _ in range(2))
     for mine, other in zip(ours, theirs, strict=True):
-        other.kqv_lin.lins["n"].load_state_dict(mine.kqv["n"].state_dict())
-        other.out_lin.lins["n"].load_state_dict(mine.out["n"].state_dict())
+        other.kqv_lin.lins["n"].load_state_dict(mine.kqv[0].state_dict())
+        other.out_lin.lins["n"].load_state_dict(mine.out[0].state_dict())
         other.k_rel.weight.data, other.v_rel.weight.data = mine.key_maps.data[0], mine.value_maps.data[0]
     return {
         "marigram": step_of(ours, lambda layer, h: layer({"n": h}, batch)["n"], x),

@@ -113,9 +113,10 @@ def test_hgt_equals_pygs():
     for parameter in ours.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
     for name in SIZES:
-        theirs.kqv_lin.lins[name].load_state_dict(ours.kqv[name].state_dict())
-        theirs.out_lin.lins[name].load_state_dict(ours.out[name].state_dict())
-        theirs.skip[name].data = ours.skip[name].data
+        number = ours.types[name]
+        theirs.kqv_lin.lins[name].load_state_dict(ours.kqv[number].state_dict())
+        theirs.out_lin.lins[name].load_state_dict(ours.out[number].state_dict())
+        theirs.skip[name].data = ours.skip.data[number]
     for number, kind in enumerate(kinds):
         theirs.p_rel["__".join(kind)].data = ours.prior.data[number][None]
     for head in range(2):
@@ -157,7 +158,7 @@ def test_time_enters_the_transformer_as_if_added_to_every_sender_of_every_edge()
     for name, x in batch.features.items():
         for node in range(len(x)):
             scores, values = [], []
-            _, q, _ = (part.view(2, width) for part in layer.kqv[name](x[node]).chunk(3))
+            _, q, _ = (part.view(2, width) for part in layer.kqv[layer.types[name]](x[node]).chunk(3))
             for number, kind in enumerate(kinds):
                 src, dst, times = edges[kind]
                 if kind[2] != name:
@@ -166,7 +167,9 @@ def test_time_enters_the_transformer_as_if_added_to_every_sender_of_every_edge()
                 for s, time in zip(src[dst == node], times[dst == node], strict=True):
                     age = int(latest - time).bit_length()
                     sender = batch.features[kind[0]][s] + layer.time(layer.waves[age])
-                    k, _, v = (part.view(2, width) for part in layer.kqv[kind[0]](sender).chunk(3))
+                    k, _, v = (
+                        part.view(2, width) for part in layer.kqv[layer.types[kind[0]]](sender).chunk(3)
+                    )
                     k = torch.einsum("hc,hcd->hd", k, layer.key_maps[number])
                     values.append(torch.einsum("hc,hcd->hd", v, layer.value_maps[number]))
                     scores.append((q * k).sum(-1) * layer.prior[number] / width**0.5)
@@ -174,8 +177,10 @@ def test_time_enters_the_transformer_as_if_added_to_every_sender_of_every_edge()
             if scores:
                 weight = torch.softmax(torch.stack(scores), 0)
                 mixed = (weight[..., None] * torch.stack(values)).sum(0).flatten()
-            share = torch.sigmoid(layer.skip[name])
-            expected = share * layer.out[name](torch.nn.functional.gelu(mixed)) + (1 - share) * x[node]
+            share = torch.sigmoid(layer.skip[layer.types[name]])
+            expected = (
+                share * layer.out[layer.types[name]](torch.nn.functional.gelu(mixed)) + (1 - share) * x[node]
+            )
             torch.testing.assert_close(out[name][node], expected)
 
 

@@ -106,6 +106,16 @@ def test_renumbered_nodes_get_the_scores_they_had(kind):
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_types_may_have_any_name(kind):
+    features = {name: torch.randn(3, 2) for name in ("type", "a.b", "")}
+    relations = {(a, "to", b): CSR.build([0, 1], [1, 2], (3, 3)) for a in features for b in features}
+    network = GraphNetwork(
+        NetworkSettings(kind=kind, timed=True), dict.fromkeys(features, 2), list(relations), "type"
+    )
+    assert network(GraphBatch(features, relations, "type")).shape == (3,)
+
+
 def test_seeds_with_times_do_not_see_what_comes_later():
     features, relations, _ = planted(timed=True)
     network = network_for(features, relations, kind="hgt", timed=True)

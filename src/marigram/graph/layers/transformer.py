@@ -58,10 +58,11 @@ class HgtConv(nn.Module):
         if heads < 1 or width % heads:
             raise ParameterError(f"heads must divide the width {width}, got {heads}")
         self.heads = heads
+        self.types = {name: number for number, name in enumerate(node_types)}  # torch forbids some names
         self.numbers = {kind: number for number, kind in enumerate(relations)}
-        self.kqv = nn.ModuleDict({name: nn.Linear(width, 3 * width) for name in node_types})
-        self.out = nn.ModuleDict({name: nn.Linear(width, width) for name in node_types})
-        self.skip = nn.ParameterDict({name: nn.Parameter(torch.ones(1)) for name in node_types})
+        self.kqv = nn.ModuleList(nn.Linear(width, 3 * width) for _ in node_types)
+        self.out = nn.ModuleList(nn.Linear(width, width) for _ in node_types)
+        self.skip = nn.Parameter(torch.ones(len(node_types)))
         shape = (len(relations), heads, width // heads, width // heads)
         self.key_maps = nn.Parameter(nn.init.xavier_uniform_(torch.empty(shape)))
         self.value_maps = nn.Parameter(nn.init.xavier_uniform_(torch.empty(shape)))
@@ -72,7 +73,7 @@ class HgtConv(nn.Module):
 
     def forward(self, hidden: dict[str, Tensor], batch: GraphBatch) -> dict[str, Tensor]:
         """Map (n, width) for each node type to the same; a node that receives nothing keeps (1 - σ(γ)) of itself."""
-        kqv = {name: self._split(self.kqv[name](x)) for name, x in hidden.items()}
+        kqv = {name: self._split(self.kqv[self.types[name]](x)) for name, x in hidden.items()}
         q = batch.joined({name: parts[1] for name, parts in kqv.items()})
         keys, values = self._through_relations(batch, kqv)
         scores = edge_dot(q, keys, batch.stacked)
@@ -102,7 +103,8 @@ class HgtConv(nn.Module):
         encoded: Tensor = self.time(self.waves)
         keys, values = [], []
         for kind in batch.relations:
-            k, _, v = self._split(self.kqv[kind[0]](encoded) - self.kqv[kind[0]].bias)
+            project = self.kqv[self.types[kind[0]]]
+            k, _, v = self._split(project(encoded) - project.bias)
             keys.append(self._mapped(k, self._key_map(kind)))
             values.append(self._mapped(v, self.value_maps[self.numbers[kind]]))
         return torch.cat(keys), torch.cat(values)
@@ -123,8 +125,9 @@ class HgtConv(nn.Module):
     def _update(self, hidden: dict[str, Tensor], mixed: dict[str, Tensor]) -> dict[str, Tensor]:
         updated = {}
         for name, x in hidden.items():
-            share = torch.sigmoid(self.skip[name])
-            updated[name] = share * self.out[name](mixed[name]) + (1 - share) * x
+            number = self.types[name]
+            share = torch.sigmoid(self.skip[number])
+            updated[name] = share * self.out[number](mixed[name]) + (1 - share) * x
         return updated
 
 

@@ -124,11 +124,12 @@ class GraphNetwork(nn.Module):
             raise ParameterError(f"the target {target!r} is not one of the node types {sorted(widths)}")
         self.settings = settings
         self.target = target
+        self.types = {name: number for number, name in enumerate(widths)}  # torch forbids some names
         hidden = settings.width
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             make = _LAYERS[settings.kind]
-            self.encoders = nn.ModuleDict({name: nn.Linear(width, hidden) for name, width in widths.items()})
+            self.encoders = nn.ModuleList(nn.Linear(width, hidden) for width in widths.values())
             self.layers = nn.ModuleList(
                 make(settings, list(widths), list(relations)) for _ in range(settings.layers)
             )
@@ -137,7 +138,7 @@ class GraphNetwork(nn.Module):
 
     def encode(self, batch: GraphBatch) -> dict[str, Tensor]:
         """Return what the network makes of every node: node type -> (n, width)."""
-        hidden = {name: self.encoders[name](x).relu() for name, x in batch.features.items()}
+        hidden = {name: self.encoders[self.types[name]](x).relu() for name, x in batch.features.items()}
         for norm, layer in zip(self.norms, self.layers, strict=False):
             said = layer({name: norm(h) for name, h in hidden.items()}, batch)
             hidden = {name: h + self._thinned(said[name].relu()) for name, h in hidden.items()}
