@@ -203,7 +203,7 @@ def step(p, s, x, work):
         if s[T] == p.first:
             start(s, weight, theta, d)
         return
-    norm = distance(x, value)
+    norm = abs(x[0] - value[0]) if d == 1 else distance(x, value)
     level = clip_level(p, s)
     if level > 0.0:
         reference = huber(smaller(norm * (1.0 / level), FAR))

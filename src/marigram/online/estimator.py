@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from marigram import snapshots
 from marigram.errors import ParameterError, SnapshotError
 from marigram.online._ranges import integer_in
+from marigram.online.hashing import SparseRows, is_sparse
 from marigram.online.records import (
     NO_TARGETS,
     NO_TRACE,
@@ -62,6 +63,8 @@ class Estimator(ABC):
     @property
     def value(self) -> Any:
         """The estimate: a number, or (d,) if the values are vectors; NaN before the first event."""
+        if self._is_sparse:
+            return self._shaped(self._field("value") * self._field("factor"))
         return self._shaped(self._field("value"))
 
     @final
@@ -80,7 +83,7 @@ class Estimator(ABC):
         if given is not None:
             if given.ndim > 1 or not given.size or not np.all(np.isfinite(given)):
                 raise ParameterError(f"value must be a finite number or a vector of them, got {value!r}")
-            self._begin(given.size, given.ndim == 0)
+            self._begin(given.size, given.ndim == 0, None)
         if self._records is not None:
             self._records.restart(_ONE, None if given is None else given.reshape(1, -1), n)
         return self
@@ -91,6 +94,7 @@ class Estimator(ABC):
         arrays = {} if self._records is None else {"records": self._records.array}
         d = 0 if self._records is None else self._records.d
         meta = {"parameters": msgspec.to_builtins(self.parameters), "d": d, "scalar": self._scalar}
+        meta["sparse"] = self._is_sparse
         return snapshots.pack(f"estimator {self.METHOD.name}", meta, arrays)
 
     @classmethod
@@ -106,7 +110,7 @@ class Estimator(ABC):
         estimator = cls.from_parameters(cls.read_parameters(meta))
         d, estimator._scalar = known(meta, "d", int), known(meta, "scalar", bool)
         if d and "records" in arrays:
-            estimator._records = Records(cls.METHOD, estimator.parameters, d, 1)
+            estimator._records = estimator._make_records(d, known(meta, "sparse", bool))
             estimator._records.put(arrays["records"], 1)
         return estimator
 
@@ -125,16 +129,36 @@ class Estimator(ABC):
         except msgspec.ValidationError as error:
             raise SnapshotError(f"not the parameters of a {cls.METHOD.name}: {error}") from error
 
-    def _begin(self, d: int, scalar: bool) -> Records:
-        """The state, made when the first value shows its length."""
+    @property
+    def _is_sparse(self) -> bool:
+        return self._records is not None and "factor" in (self._records.array.dtype.names or ())
+
+    def _make_records(self, d: int, sparse: bool) -> Records:
+        if sparse:
+            from marigram.online.sparse import SparseRecords
+
+            return SparseRecords(self.METHOD, self.parameters, d)
+        return Records(self.METHOD, self.parameters, d, 1)
+
+    def _begin(self, d: int, scalar: bool, sparse: bool | None = False) -> Records:
+        """The state, made when the first value shows its length; ``sparse=None``: either kind will do."""
         if self._records is None:
-            self._records = Records(self.METHOD, self.parameters, d, 1)
+            self._records = self._make_records(d, bool(sparse))
             self._scalar = scalar
         elif self._records.d != d:
             raise ParameterError(
                 f"values have {d} coordinates, the estimator was begun with {self._records.d}"
             )
+        elif sparse is not None and sparse != self._is_sparse:
+            begun = "sparse" if self._is_sparse else "dense"
+            raise ParameterError(f"the estimator was begun with {begun} rows: go on with such")
         return self._records
+
+    def _learn_sparse(self, X: Any, y: Floats = NO_TARGETS, out: Floats = NO_TRACE) -> None:
+        rows: Any = SparseRows.of(X)
+        if len(rows):
+            learner: Any = self._begin(rows.dimension, False, True)
+            learner.learn_rows(rows, y, out)
 
     def _learn(
         self, rows: Floats, scalar: bool, targets: Floats = NO_TARGETS, out: Floats = NO_TRACE
@@ -159,14 +183,25 @@ class ValueEstimator(Estimator):
     @final
     def update(self, x: ArrayLike) -> Self:
         """Learn one event: a number, or (d,) numbers.  What is not finite is counted as rejected."""
-        row, scalar = _one(x)
-        self._learn(row, scalar)
+        if is_sparse(x):
+            if len(SparseRows.of(x)) != 1:
+                raise ParameterError("one event is one sparse row")
+            self._learn_sparse(x)
+        else:
+            self._learn(*_one(x))
         return self
 
     @final
     def update_many(self, X: ArrayLike) -> Self:
-        """Learn n events in their order: (n,) numbers, or (n, d).  The same as one by one; X is not changed."""
-        self._learn(*_many(X))
+        """Learn n events in their order: (n,) numbers, (n, d), or sparse rows.  The same as one by one.
+
+        X is not changed.  Sparse rows are :class:`marigram.SparseRows` or a SciPy sparse matrix; they are learned in
+        time proportional to what is not zero (:mod:`marigram.online.sparse`), by an estimator begun with them.
+        """
+        if is_sparse(X):
+            self._learn_sparse(X)
+        else:
+            self._learn(*_many(X))
         return self
 
     @final
@@ -185,13 +220,13 @@ class ValueEstimator(Estimator):
     @final
     def score_one(self, x: ArrayLike) -> float:
         """How far one event lies from the estimate, which is not changed; NaN before the first event."""
-        row, _ = _one(x)
-        return (
-            np.nan if self._records is None else self._score(self._begin(row.shape[1], True).array[0], row[0])
-        )
+        row = SparseRows.of(x).to_dense() if is_sparse(x) else _one(x)[0]
+        if self._records is None:
+            return np.nan
+        return self._score(self._begin(row.shape[1], True, None).array[0], row[0])
 
-    def _score(self, record: Any, x: Floats) -> float:
-        return float(np.linalg.norm(x - record["value"]))
+    def _score(self, record: Any, x: Floats) -> float:  # noqa: ARG002  (a scale reads its record)
+        return float(np.linalg.norm(x - self.value))
 
 
 class TargetEstimator(Estimator):
@@ -200,35 +235,40 @@ class TargetEstimator(Estimator):
     @final
     def update(self, x: ArrayLike, y: float) -> Self:
         """Learn one event: (d,) features and a target.  What is not finite is counted as rejected."""
-        self._learn_pairs(_one(x)[0], as_values([y]))
+        self._learn_pairs(x if is_sparse(x) else _one(x)[0], as_values([y]))
         return self
 
     @final
     def update_many(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn n events in their order: features (n, d) and targets (n,).  The same as one by one."""
-        self._learn_pairs(_matrix(X), as_values(y))
+        """Learn n events in their order: features (n, d) and targets (n,).  The same as one by one.
+
+        Features may be :class:`marigram.SparseRows` or a SciPy sparse matrix: they are learned in time proportional
+        to what is not zero (:mod:`marigram.online.sparse`), by an estimator begun with them.
+        """
+        self._learn_pairs(X, as_values(y))
         return self
 
     @final
     def trace(self, X: ArrayLike, y: ArrayLike) -> Floats:
         """Learn n events, and return the prediction before each, (n,): every one made before its y was seen."""
-        rows = _matrix(X)
-        out = np.empty((len(rows), 1))
-        self._learn_pairs(rows, as_values(y), out)
+        y = as_values(y)
+        out = np.empty((y.size, 1))
+        self._learn_pairs(X, y, out)
         return out[:, 0]
 
     @final
     def predict(self, X: ArrayLike) -> Floats:
         """Predictions (n,) for features (n, d); of coefficients 0 before the first event."""
-        rows = _matrix(X)
+        rows = SparseRows.of(X) if is_sparse(X) else _matrix(X)
         if self._records is None:
             return self._respond(np.zeros(len(rows)))
-        return self._respond(rows @ self._begin(rows.shape[1], False).array["value"][0])
+        self._begin(rows.shape[1], False, None)
+        return self._respond(rows @ self.value)
 
     @final
     def predict_one(self, x: ArrayLike) -> float:
         """The prediction for features (d,)."""
-        return float(self.predict(_one(x)[0])[0])
+        return float(self.predict(x if is_sparse(x) else _one(x)[0])[0])
 
     @final
     def learn_one(self, x: ArrayLike, y: float) -> None:
@@ -247,10 +287,14 @@ class TargetEstimator(Estimator):
     def _shaped(self, vector: Floats) -> Floats:
         return vector.copy()
 
-    def _learn_pairs(self, rows: Floats, y: Floats, out: Floats = NO_TRACE) -> None:
+    def _learn_pairs(self, X: Any, y: Floats, out: Floats = NO_TRACE) -> None:
+        rows = SparseRows.of(X) if is_sparse(X) else _matrix(X)
         if y.shape != (len(rows),):
             raise ParameterError(f"{len(rows)} rows of features, but targets of shape {y.shape}")
-        self._learn(rows, False, y, out)
+        if isinstance(rows, SparseRows):
+            self._learn_sparse(rows, y, out)
+        else:
+            self._learn(rows, False, y, out)
 
 
 def _one(x: ArrayLike) -> tuple[Floats, bool]:

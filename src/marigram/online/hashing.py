@@ -120,18 +120,29 @@ class SparseRows:
         dense[np.repeat(np.arange(len(self)), np.diff(self.indptr)), self.indices] = self.values
         return dense
 
+    def __matmul__(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Products (n,) with a vector (d,)."""
+        terms = self.values * vector[self.indices]
+        rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        return np.bincount(rows, terms, len(self)).astype(np.float64, copy=False)
+
     @classmethod
     def of(cls, X: Any) -> SparseRows:
         """SparseRows as they are, or a SciPy sparse matrix or array of any form, its duplicates summed."""
         if isinstance(X, cls):
             return X
-        if not hasattr(X, "tocsr"):
+        if not is_sparse(X):
             raise ParameterError(
                 f"sparse values are SparseRows or a SciPy sparse matrix, got {type(X).__name__}"
             )
         rows = X.tocsr().copy()
         rows.sum_duplicates()
         return cls(rows.indptr, rows.indices, rows.data, rows.shape[1])
+
+
+def is_sparse(X: object) -> bool:
+    """Whether X is SparseRows or a SciPy sparse matrix."""
+    return isinstance(X, SparseRows) or hasattr(X, "tocsr")
 
 
 def hash_features(
@@ -246,4 +257,4 @@ def _summed(
     return SparseRows(np.searchsorted(found, np.arange(n + 1) * d), found % d, sums, d, known)
 
 
-__all__ = ["SparseRows", "hash_features"]
+__all__ = ["SparseRows", "hash_features", "is_sparse"]

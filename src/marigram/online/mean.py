@@ -100,7 +100,7 @@ def step(p, s, x, scratch):
         begin(p, s, x, VALUE + d, scratch)
     else:
         theta = s[VALUE : VALUE + d]
-        norm = distance(x, theta)
+        norm = abs(x[0] - theta[0]) if d == 1 else distance(x, theta)
         factor = step_size(p, s[T]) * clip_factor(clip_level(p, s), norm)
         for j in range(d):
             theta[j] += factor * (x[j] - theta[j])

@@ -64,8 +64,8 @@ class Method(NamedTuple):
     """loop(settings, words, slots, X, y, out): learn the rows of X in order; estimates before each into ``out``."""
 
 
-def layout(design: Design, d: int) -> np.dtype[Any]:
-    """The dtype of one record of dimension d."""
+def layout(fields: list[Field], d: int) -> np.dtype[Any]:
+    """The dtype of one record of dimension d: the common fields, then these."""
     common: list[Field] = [
         ("n", ()),
         ("rejected", ()),
@@ -74,7 +74,7 @@ def layout(design: Design, d: int) -> np.dtype[Any]:
         ("beyond", ()),
         ("value", (d,)),
     ]
-    return np.dtype([(name, np.float64, shape) for name, shape in common + design.fields(d)])
+    return np.dtype([(name, np.float64, shape) for name, shape in common + fields])
 
 
 class Records:
@@ -95,10 +95,14 @@ class Records:
         self.design = design
         self.d = d
         self._settings = design.settings()
-        self._fresh = np.zeros(1, layout(design, d))
+        self._fresh = np.zeros(1, layout(self.fields(), d))
         self._fresh["value"] = np.nan
         design.fresh(self._fresh)
         self.array = np.repeat(self._fresh, capacity)
+
+    def fields(self) -> list[Field]:
+        """Names and shapes of the fields after ``value``."""
+        return self.design.fields(self.d)
 
     def __len__(self) -> int:
         return len(self.array)
@@ -124,7 +128,7 @@ class Records:
         ``out`` with n rows receives what each record said before it learned; without rows, nothing.
         """
         words = self.array.view(np.float64).reshape(len(self), -1)
-        self.method.loop(self._settings, words, _read_only(slots), _read_only(X), _read_only(y), out)
+        self.method.loop(self._settings, words, read_only(slots), read_only(X), read_only(y), out)
 
     def put(self, array: Array, capacity: int | None = None) -> None:
         """Take over records that a snapshot held, ``capacity`` of them if that is given."""
@@ -183,7 +187,7 @@ def _number(value: Any) -> float:
         return np.inf
 
 
-def _read_only(array: Array) -> Array:
+def read_only(array: Array) -> Array:
     """A view that cannot be written through: the caller's data are safe, and a loop is compiled for one type."""
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
@@ -201,5 +205,5 @@ def usable(x):
 
 __all__ = [
     "AHEAD", "BEYOND", "CLIP", "MAGNITUDE", "NO_TARGETS", "NO_TRACE", "REJECTED", "VALUE", "WORD", "Array", "Design",
-    "Field", "Floats", "Method", "N", "Records", "T", "as_slots", "as_values", "known", "layout", "usable",
+    "Field", "Floats", "Method", "N", "Records", "T", "as_slots", "as_values", "known", "layout", "read_only", "usable",
 ]  # fmt: skip

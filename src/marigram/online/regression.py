@@ -74,7 +74,7 @@ class RegressionParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
     def fields(self, d: int) -> list[Field]:  # noqa: ARG002  (of one length for every d)
         """The median of |x|^2, and the first lengths and norms."""
-        return [("square", ()), ("held", (2, FIRST))]
+        return [("square", ()), ("early", (2, FIRST))]
 
     def fresh(self, record: Array) -> None:
         """Nothing depends on anything."""
