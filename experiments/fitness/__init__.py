@@ -1,0 +1,1 @@
+"""FITNESS in its own setting, and on tables turned into drifting streams."""
