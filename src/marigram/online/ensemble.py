@@ -230,6 +230,7 @@ def run(settings, words, slots, X, y, out):  # noqa: ARG001  (all loops are call
         if i + AHEAD < n:
             for ahead in range(0, min(line, 256), 64):
                 prefetch(words, slots[i + AHEAD] * line + ahead)
+            prefetch(words, slots[i + AHEAD] * line + min(line, 320) - WORD)
         s = words[slots[i]]
         x = X[i]
         if out.shape[0] > 0:
