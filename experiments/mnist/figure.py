@@ -1,4 +1,4 @@
-"""The picture of the article: samples of the stream with the switches marked and the anomalies framed, and AUC over time."""
+"""The picture of the article: events around the switches with the anomalies framed, and AUC over time."""
 
 from __future__ import annotations
 
