@@ -118,17 +118,19 @@ def test_types_may_have_any_name(kind):
 
 def test_seeds_with_times_do_not_see_what_comes_later():
     features, relations, _ = planted(timed=True)
-    network = network_for(features, relations, kind="hgt", timed=True)
     times = np.full(USERS, 500)
     known = relations[KNOWS]
     early = known.times <= 500
     past = relations | {
         KNOWS: CSR.build(known.receivers[early], known.indices[early], (USERS, USERS), known.times[early])
     }
-    scores = [
-        score_nodes(network, SampledGraph(features, r, "user", [-1, -1], times=times), np.arange(40))
-        for r in (relations, past)
+    sources = [
+        SampledGraph(features, r, "user", [-1, -1], times=times, degrees=True) for r in (relations, past)
     ]
+    network = GraphNetwork(
+        NetworkSettings(kind="hgt", timed=True), sources[0].widths, list(relations), "user"
+    )
+    scores = [score_nodes(network, source, np.arange(40)) for source in sources]
     np.testing.assert_array_equal(*scores)
 
 

@@ -191,6 +191,19 @@ def test_an_epoch_draws_anew_and_a_seed_repeats():
     assert sampler.sample("n", [0, 1, 2]).edges[E].tolist() == first.tolist()
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 20), st.booleans())
+def test_degrees_are_those_that_the_seed_can_see(seed, timed):
+    src, dst, times = random_graph(seed)
+    sampler = NeighbourSampler({E: relation(src, dst, times)}, [2])
+    limits = np.array([10, 50, 99]) if timed else None
+    found = sampler.sample("n", [1, 2, 3], limits)
+    counts = sampler.degrees(found, limits)[E]
+    for i, node in enumerate(found.nodes["n"]):
+        limit = limits[found.groups["n"][i]] if timed else 1000
+        assert counts[i] == ((dst == node) & (times <= limit)).sum()
+
+
 def test_types_are_walked_along_their_relations():
     buys, sold = ("user", "buys", "item"), ("item", "sold_to", "user")
     relations = {

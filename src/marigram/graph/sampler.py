@@ -28,6 +28,7 @@ from marigram.graph.sampler_kernels import (
     place_senders,
     rebuild,
     salts_of,
+    visible_degrees,
 )
 
 Ids = NDArray[np.int32]
@@ -148,6 +149,28 @@ class NeighbourSampler:
             raise ParameterError(f"{len(nodes)} seeds need as many times, got shape {limits.shape}")
         apart = disjoint or times is not None
         return _Walk(self, node_type, nodes, limits, apart).run()
+
+    def degrees(self, found: Sample, times: ArrayLike | None = None) -> dict[EdgeType, Ints]:
+        """Count the edges that lead to each node of a sample in the whole graph, sampled or not.
+
+        Parameters
+        ----------
+        found, times
+            A sample, and the times of its seeds as :meth:`sample` had them: then later edges do not count.
+
+        Returns
+        -------
+        dict
+            Relation -> int64 (n,) over the sampled nodes of its receiving type.
+        """
+        limits = _NONE if times is None else np.ascontiguousarray(times, np.int64)
+        counts = {}
+        for kind, csr in self.relations.items():
+            nodes = found.nodes[kind[2]]
+            groups = np.zeros(len(nodes), np.int32) if found.groups is None else found.groups[kind[2]]
+            counts[kind] = np.empty(len(nodes), np.int64)
+            visible_degrees(csr.indptr, csr.times, nodes, groups, limits, counts[kind])
+        return counts
 
     def key(self, kind: EdgeType) -> np.uint64:
         """Return the word from which the draws of a relation follow."""

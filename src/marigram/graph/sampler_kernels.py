@@ -121,6 +121,15 @@ def choose_slots(
     return made
 
 
+@kernel
+def visible_degrees(indptr: Ints, times: Ints, nodes: Ints, groups: Ids, limits: Ints, out: Ints) -> None:
+    """How many edges into each node its seed can see."""
+    timed = len(times) > 0 and len(limits) > 0
+    for i in range(len(nodes)):
+        start, stop = indptr[nodes[i]], indptr[nodes[i] + 1]
+        out[i] = (visible(times, start, stop, limits[groups[i]]) if timed else stop) - start
+
+
 @piece
 def home(node: int, group: int, mask: Any) -> Any:
     """Where the search for a node of a group begins in the table."""
@@ -211,4 +220,4 @@ def rebuild(table: Ids, nodes: Ints, groups: Ids, count: int) -> None:
             table[at] = local
 
 
-__all__ = ["choose_slots", "key_of", "place_seeds", "place_senders", "rebuild", "salts_of"]
+__all__ = ["choose_slots", "key_of", "place_seeds", "place_senders", "rebuild", "salts_of", "visible_degrees"]

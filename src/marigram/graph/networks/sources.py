@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -43,6 +44,11 @@ class WholeGraph:
     def __init__(self, batch: GraphBatch) -> None:
         self.batch = batch
 
+    @property
+    def widths(self) -> dict[str, int]:
+        """Node type -> number of features."""
+        return {name: x.shape[1] for name, x in self.batch.features.items()}
+
     def batches(self, nodes: Ints, epoch: int | None) -> Iterator[Share]:  # noqa: ARG002 - the same in every epoch
         """Yield the graph."""
         yield self.batch, nodes, np.arange(len(nodes))
@@ -62,6 +68,9 @@ class SampledGraph:
         Seeds a step, from 1.
     times
         int64 (n,): the time of each node of the target type; then no seed sees later edges.
+    degrees
+        Whether log(1 + degree) for each relation into a type becomes a feature, behind the others: the degree that the
+        seed can see at its time, so that nothing of the future is told. Use it with features that have no degrees.
     seed
         Of samples and order.
     threads
@@ -77,6 +86,7 @@ class SampledGraph:
         *,
         batch_size: int = 1024,
         times: Ints | None = None,
+        degrees: bool = False,
         seed: int = 0,
         threads: int = 1,
     ) -> None:
@@ -87,6 +97,13 @@ class SampledGraph:
         self.features, self.relations, self.target = features, relations, target
         self.sampler = NeighbourSampler(relations, fanouts, seed=seed)
         self.batch_size, self.times, self.threads = batch_size, times, threads
+        self.degrees = degrees
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Node type -> number of features of a batch."""
+        into = [kind[2] for kind in self.relations] if self.degrees else []
+        return {name: x.shape[1] + into.count(name) for name, x in self.features.items()}
 
     def batches(self, nodes: Ints, epoch: int | None) -> Iterator[Share]:
         """Yield a batch for each ``batch_size`` of the nodes."""
@@ -108,6 +125,10 @@ class SampledGraph:
                 times=times,
                 threads=self.threads,
             )
+            if self.degrees:
+                for kind, counts in self.sampler.degrees(found, times).items():
+                    column = torch.from_numpy(np.log1p(counts).astype(np.float32))[:, None]
+                    batch.features[kind[2]] = torch.cat([batch.features[kind[2]], column], dim=1)
             yield batch, np.arange(len(seeds)), chosen
 
 
