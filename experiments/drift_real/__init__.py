@@ -1,0 +1,1 @@
+"""Detectors on real streams: false alarms under drift, events found, delay."""
