@@ -20,6 +20,7 @@ from marigram.detectors.kernel import NO_TIME, SCRATCH, run
 from marigram.detectors.parameters import Parameters
 from marigram.detectors.state import StateTable
 from marigram.errors import ParameterError, SnapshotError
+from marigram.online.season import CALENDAR
 from marigram.thresholds.tail import WORK_SHAPE
 from marigram.verdicts import Verdict, Verdicts
 
@@ -94,7 +95,7 @@ def process_shard(
         columns["seq"], columns["n"], columns["p_value"], expected, lower, upper, columns["kind"], columns["severity"],
         columns["episode"], columns["notice"], columns["late"], why,
         drifts["drift_rows"], drifts["changed_at"], drifts["before"], drifts["after"], drifts["resolves"],
-        np.zeros(d, SCRATCH), np.empty(WORK_SHAPE),
+        np.zeros(d, SCRATCH), np.zeros(1, CALENDAR), np.empty(WORK_SHAPE),
     )  # fmt: skip
     return {name: column[:count].copy() for name, column in drifts.items()}
 

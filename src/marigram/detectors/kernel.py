@@ -36,7 +36,7 @@ from marigram.online.autoregression import (
 from marigram.online.context import EXPERTS, context_learn, context_start, predict
 from marigram.online.level import LARGEST, level_inflation, level_restart, level_step, level_value
 from marigram.online.scale import scale_floor, scale_step
-from marigram.online.season import season_learn, season_start, slot_of
+from marigram.online.season import read_calendar, season_learn, season_start, slot_of, window_of
 from marigram.thresholds.habits import record_learn, record_probability, severity, surprise
 from marigram.thresholds.tail import (
     ABOVE,
@@ -85,7 +85,8 @@ OFF_THE_GRID = 256.0
 SCRATCH = np.dtype(
     [
         ("x", "f8"), ("e", "f8"), ("z", "f8"), ("width", "f8"), ("jump", "f8"), ("p", "f8"),
-        ("nearest", "f8"), ("level", "f8"), ("band_centre", "f8"), ("band_width", "f8"), ("experts", "f8", (EXPERTS,)),
+        ("nearest", "f8"), ("level", "f8"), ("band_centre", "f8"), ("band_width", "f8"),
+        ("curves", "f8", (2,)), ("experts", "f8", (EXPERTS,)),
         ("innovation", "u1"),
     ]
 )  # fmt: skip
@@ -137,17 +138,17 @@ def start_coordinate(c):
 
 
 @part
-def second_reading(c, g, slot, x, centre, q):
+def second_reading(c, g, w, x, centre, q):
     """The last anomaly may have been an innovation: take that reading if it explains x better."""
-    other = predict(c, g, slot, 1, q.level, q.experts)
+    other = predict(c, g, w, 1, q.level, q.curves, q.experts)
     if abs(x - other) < abs(x - centre):
         q.innovation = 1
         return other
-    return predict(c, g, slot, 0, q.level, q.experts)
+    return predict(c, g, w, 0, q.level, q.curves, q.experts)
 
 
 @once
-def score_coordinate(c, g, slot, x, q):
+def score_coordinate(c, g, w, x, q):
     """Predict and standardise one value; fills the scratch row q.
 
     After an anomaly there are two readings of the past; the one that explains x better holds from here on.
@@ -155,9 +156,9 @@ def score_coordinate(c, g, slot, x, q):
     scale = c.scale
     q.innovation = 0
     q.level = level_value(c)
-    centre = predict(c, g, slot, 0, q.level, q.experts)
+    centre = predict(c, g, w, 0, q.level, q.curves, q.experts)
     if c.readings == 2:
-        centre = second_reading(c, g, slot, x, centre, q)
+        centre = second_reading(c, g, w, x, centre, q)
     far = LARGEST * scale
     e = clip(x - centre, far)
     jump = c.step if c.ties > TIES else 0.0
@@ -258,7 +259,7 @@ def release(tail, bins, n, memory):
 
 
 @once
-def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
+def learn_coordinate(c, g, w, x, q, n, anomaly, learning, recent_rate):
     """Learn one value whose verdict is written."""
     scale = c.scale
     jump = q.jump
@@ -269,12 +270,11 @@ def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
     quiet = larger(c.up, c.down) < CANDIDATE_EVIDENCE
     if q.innovation:
         take_innovation(c)
-    context_learn(c, slot, x, q.experts, inverse)
-    if slot >= 0:
-        base = q.experts[2]
-        season_residual = clip(x - base, LARGEST * scale)
-        ar2_learn(c, 1, season_residual * inverse, (season_residual - e) * inverse, anomaly, quiet)
-        season_learn(c, g, slot, season_residual, scale)
+    context_learn(c, w.slot, x, q.experts, inverse)
+    if w.slot >= 0:
+        straight = clip(x - q.curves[1], LARGEST * scale)
+        ar2_learn(c, 1, straight * inverse, (straight - e) * inverse, anomaly, quiet)
+        season_learn(c, g, w, clip(x - q.curves[0], LARGEST * scale), straight, scale)
     ar2_learn(c, 0, r, r - e * inverse, anomaly, quiet)
     carried = q.experts[0] - level
     level_step(c, x, carried, scale, inverse)
@@ -291,7 +291,7 @@ def learn_coordinate(c, g, slot, x, q, n, anomaly, learning, recent_rate):
     if n < 200 or (n & 7) == 0:
         ar1_coefficient(c, float(n))
         ar2_coefficients(c, 0)
-        if slot >= 0:
+        if w.slot >= 0:
             ar2_coefficients(c, 1)
 
 
@@ -380,7 +380,7 @@ def restart_scale(c, n, count):
 def run(
     heads, coords, seasons, largest, settings, slots, values, times, shard, shards,
     seq, learned, p_value, expected, lower, upper, kind, sev, episode, notice, late, why,
-    drift_rows, changed_at, before, after, resolves, scratch, work,
+    drift_rows, changed_at, before, after, resolves, scratch, calendar, work,
 ):  # fmt: skip
     """Send a batch through its keys' detectors in row order; returns the number of drifts written.
 
@@ -396,6 +396,7 @@ def run(
     head_size = heads.itemsize
     coord_size = coords.itemsize * d
     season_size = seasons.itemsize * d
+    w = calendar[0]
     for row in range(rows):
         slot_number = slots[row]
         if row + ahead < rows and d == 1:
@@ -407,7 +408,8 @@ def run(
             if seasonal and timed and times[row + ahead] != NO_TIME:
                 k = slot_of(times[row + ahead])
                 prefetch(seasons, next_slot * season_size + 4 * k)
-                prefetch(seasons, next_slot * season_size + 384 + k)
+                prefetch(seasons, next_slot * season_size + 496 + k)
+                prefetch(seasons, next_slot * season_size + 384 + 4 * window_of(times[row + ahead]))
         if shards > 1 and slot_number % shards != shard:
             continue
         h = heads[slot_number]
@@ -441,7 +443,10 @@ def run(
             h.silent = 0
         if not usable:
             kind[row] = REJECTED if bad else MISSING
-        season_slot = slot_of(time) if seasonal and time != NO_TIME else -1
+        if seasonal and time != NO_TIME:
+            read_calendar(w, time)
+        else:
+            w.slot = -1
 
         # ---- the first values: a median, no band yet
         if n < START:
@@ -452,7 +457,7 @@ def run(
             continue
 
         # ---- predict and score
-        score_event(coords, seasons, slot_number, season_slot, values, row, n, d, scratch)
+        score_event(coords, seasons, slot_number, w, values, row, n, d, scratch)
         z_max, which, first_other = largest_z(coords, slot_number, d, scratch, usable)
         z_alpha = h.z_alpha
         if h.tail.first == 0:
@@ -561,7 +566,7 @@ def run(
 
         # ---- learn
         learn_event(
-            h, coords, seasons, largest, slot_number, season_slot, d, scratch, n, z_max, l2, anomaly, learning,
+            h, coords, seasons, largest, slot_number, w, d, scratch, n, z_max, l2, anomaly, learning,
             level_fired, first_other, alpha, work,
         )  # fmt: skip
     return drifts
@@ -600,11 +605,11 @@ def collect(
 
 
 @once
-def score_event(coords, seasons, k, season_slot, values, row, n, d, scratch):
+def score_event(coords, seasons, k, w, values, row, n, d, scratch):
     """Fill the scratch row of every coordinate; a coordinate without a value gets z = -1."""
     for j in range(d):
         c = coords[k, j]
-        g = seasons[k if season_slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
+        g = seasons[k if w.slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
         x = values[row, j]
         given = x == x and abs(x) <= LARGEST_VALUE
         q = scratch[j]
@@ -615,7 +620,7 @@ def score_event(coords, seasons, k, season_slot, values, row, n, d, scratch):
             q.width = q.band_width = np.inf
             q.band_centre = np.nan
             continue
-        score_coordinate(c, g, season_slot, x if given else level_value(c), q)
+        score_coordinate(c, g, w, x if given else level_value(c), q)
         if n >= LEARNING:
             candidate(c, n, q)
         if not given:
@@ -775,7 +780,7 @@ def move_scales(h, coords, k, d, n):
 
 @once
 def learn_event(
-    h, coords, seasons, largest, k, season_slot, d, scratch, n, z_max, l2, anomaly, learning, level_fired,
+    h, coords, seasons, largest, k, w, d, scratch, n, z_max, l2, anomaly, learning, level_fired,
     first_other, alpha, work,
 ):  # fmt: skip
     """Learn the event: every coordinate, the tails, the habits; then refit what is due."""
@@ -806,8 +811,8 @@ def learn_event(
             c.bins[n & (KEPT - 1)] = EMPTY
             record_learn(c, x, float(n))
             continue
-        g = seasons[k if season_slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
-        learn_coordinate(c, g, season_slot, x, q, n, q.p <= alpha and not learning, learning, h.recent_rate)
+        g = seasons[k if w.slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
+        learn_coordinate(c, g, w, x, q, n, q.p <= alpha and not learning, learning, h.recent_rate)
         if c.step == 0.0:
             # a constant has no residuals to learn a tail from
             c.bins[n & (KEPT - 1)] = EMPTY
