@@ -34,7 +34,7 @@ def uniform(n: int, seed: int = 0) -> np.ndarray:
 
 
 @every
-@few
+@settings(max_examples=4)
 @given(seed=seeds)
 def test_it_is_what_the_algorithms_say(options: dict, seed: int) -> None:
     x = laws.lively(seed, N)
