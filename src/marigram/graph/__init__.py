@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from marigram.graph.data.publishers import PUBLISHED, read_published
     from marigram.graph.data.schema import EventSchema, GraphSchema, TableSchema
     from marigram.graph.data.splits import GADBENCH_SEEDS, as_of, by_group, by_time, few_labels, stratified
+    from marigram.graph.leakage import Leak, find_leaks
+    from marigram.graph.metrics import Interval, bootstrap, delong, figures, over_splits, recall_at
     from marigram.graph.relations import relations_of
     from marigram.graph.sampler import NeighbourSampler
     from marigram.graph.sampler_pyg import PygSampler
@@ -29,6 +31,8 @@ _MODULE_OF = {
     "GADBENCH_SEEDS": "data.splits",
     "Graph": "data",
     "GraphSchema": "data.schema",
+    "Interval": "metrics",
+    "Leak": "leakage",
     "NeighbourSampler": "sampler",
     "NodeTable": "data",
     "PUBLISHED": "data.publishers",
@@ -37,14 +41,20 @@ _MODULE_OF = {
     "TableSchema": "data.schema",
     "as_graph": "data.anything",
     "as_of": "data.splits",
+    "bootstrap": "metrics",
     "by_group": "data.splits",
     "by_time": "data.splits",
+    "delong": "metrics",
     "few_labels": "data.splits",
+    "figures": "metrics",
+    "find_leaks": "leakage",
     "from_events": "data.events",
     "from_tables": "data.building",
     "infer_events": "data.events",
     "load": "data.loading",
+    "over_splits": "metrics",
     "read_published": "data.publishers",
+    "recall_at": "metrics",
     "relations_of": "relations",
     "stratified": "data.splits",
 }
@@ -59,6 +69,8 @@ __all__ = [
     "EventSchema",
     "Graph",
     "GraphSchema",
+    "Interval",
+    "Leak",
     "NeighbourSampler",
     "NodeTable",
     "Part",
@@ -66,14 +78,20 @@ __all__ = [
     "TableSchema",
     "as_graph",
     "as_of",
+    "bootstrap",
     "by_group",
     "by_time",
+    "delong",
     "few_labels",
+    "figures",
+    "find_leaks",
     "from_events",
     "from_tables",
     "infer_events",
     "load",
+    "over_splits",
     "read_published",
+    "recall_at",
     "relations_of",
     "stratified",
 ]
