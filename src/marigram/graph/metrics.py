@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from marigram.errors import ParameterError
-from marigram.evaluate import average_precision, roc_auc
+from marigram.evaluate.metrics import average_precision, roc_auc
 
 Floats = NDArray[np.float64]
 Figure = Literal["auc", "ap", "recall"]
