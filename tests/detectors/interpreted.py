@@ -97,9 +97,9 @@ def without_machine_code() -> Any:
     bits.bits_of = lambda x: int(np.float64(x).view(np.int64))
     bits.float_of = lambda code: float(np.int64(code).view(np.float64))
     bits.prefetch = lambda array, offset: None
-    from marigram.detectors import default
+    from marigram.detectors import batch, default
 
-    default.run = interpreted(default.run)
+    batch.run = interpreted(batch.run)
     return default.Detector
 
 

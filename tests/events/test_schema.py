@@ -78,6 +78,29 @@ def test_reasons_name_column_and_ground():
     ]
 
 
+@pytest.mark.parametrize(
+    ("times", "bad", "unit"),
+    [
+        ([f"2024-05-01T00:{i:02d}:00Z" for i in range(60)], "yesterday", "iso"),
+        ([1_714_521_600 + 60 * i for i in range(60)], "n/a", "s"),
+        ([1_714_521_600_000 + 60 * i for i in range(60)], 7, "ms"),
+    ],
+)
+def test_one_bad_cell_does_not_hide_what_a_column_is(times, bad, unit):
+    rows = [{"time": t, "host": f"h{i % 3}", "load": i / 4} for i, t in enumerate(times)]
+    rows[11]["time"] = bad
+    rows[23]["load"] = "oops"
+    schema, reasons = infer(rows)
+    assert (schema.time, schema.time_unit, schema.key, schema.values) == ("time", unit, ("host",), ("load",))
+    if unit == "iso":
+        assert reasons[0] == "time: column 'time' parses as ISO-8601 in 59 of 60 rows"
+
+
+def test_a_column_of_half_numbers_is_no_column_of_numbers():
+    rows = [{"a": i if i % 2 else "x", "b": float(i)} for i in range(40)]
+    assert infer(rows)[0].values == ("b",)
+
+
 def test_nothing_to_watch():
     with pytest.raises(InputError, match="no column of numbers to watch among 'note'"):
         infer([{"note": "x"}])

@@ -51,6 +51,20 @@ def test_a_drift_tells_the_levels_since_when_and_what_it_withdraws():
     assert "withdraws" not in alert_line(verdict(Kind.DRIFT, changed_at=[508], before=[50.3], after=[71.9]))
 
 
+def test_a_drift_of_the_spread_does_not_speak_of_a_level_that_moved():
+    line = alert_line(verdict(Kind.DRIFT, changed_at=[508], before=[50.31], after=[50.31]))
+    assert "spread changed, level still 50.31 since #508" in line
+    assert "->" not in line
+
+
+def test_a_notice_within_the_promised_rate_says_why_it_is_told():
+    notice = verdict(Kind.NORMAL, value=55.0, p_value=[0.03], severity=[3.3], notice=[True])
+    line = alert_line(notice)
+    assert "unusual" in line and "1 in 2,000" in line and "inside the range, yet rare for this key" in line
+    quiet = alert_line(verdict(Kind.NORMAL, value=55.0, p_value=[0.03], severity=[3.3]))
+    assert "normal" in quiet and "1 in 30" in quiet and "rare" not in quiet
+
+
 def test_a_vector_tells_its_largest_shares_by_name():
     v = Verdicts(value=[[1.0, 9.0, 3.0, 0.0]], kind=[1], p_value=[1e-6], lower=[[0.0] * 4], upper=[[4.0] * 4],
                  why=[[0.25, 0.7, 0.05, 0.0]], drift_rows=[0], changed_at=[3], before=[[1.0, 2, 3, 4]],

@@ -16,98 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from marigram import snapshots
-from marigram.detectors.kernel import NO_TIME, SCRATCH, run
+from marigram.detectors.batch import new_columns, process, process_shard, with_drifts
+from marigram.detectors.kernel import NO_TIME
 from marigram.detectors.parameters import Parameters
+from marigram.detectors.single import OneRow
 from marigram.detectors.state import StateTable
 from marigram.errors import ParameterError, SnapshotError
-from marigram.online.season import CALENDAR
-from marigram.thresholds.tail import WORK_SHAPE
 from marigram.verdicts import Verdict, Verdicts
 
-Columns = dict[str, Any]
-_NO_TIMES = np.zeros(0, np.int64)
 SNAPSHOT = "detector"
-
-
-def process(
-    table: StateTable,
-    slots: np.ndarray,
-    values: np.ndarray,
-    times: np.ndarray | None = None,
-) -> Columns:
-    """Send n events of many keys through their detectors, in row order, and update ``table`` in place.
-
-    Parameters
-    ----------
-    table
-        States of the keys.
-    slots
-        (n,) int64, the key of each event as a row of ``table``.
-    values
-        (n, d) float64, NaN where a value is missing; not mutated.
-    times
-        (n,) int64 nanoseconds since 1970 UTC, the smallest int64 for none; or None.
-
-    Returns
-    -------
-    dict
-        The columns of :class:`~marigram.verdicts.Verdicts` that a detector decides, the drift columns sparse.
-    """
-    columns = new_columns(len(slots), table.d)
-    drifts = process_shard(table, slots, values, times, columns, 0, 1)
-    return with_drifts(columns, [drifts])
-
-
-def new_columns(n: int, d: int) -> Columns:
-    """Empty output columns for n events of d coordinates; shards may fill them together."""
-    shape = (n,) if d == 1 else (n, d)
-    columns: Columns = {name: np.empty(n, np.int64) for name in ("seq", "n")}
-    columns |= {name: np.empty(n) for name in ("p_value", "severity")}
-    columns |= {name: np.empty(shape) for name in ("expected", "lower", "upper")}
-    columns |= {"kind": np.empty(n, np.uint8), "episode": np.zeros(n, np.int64)}
-    columns |= {name: np.zeros(n, np.bool_) for name in ("notice", "late")}
-    columns["why"] = np.empty((n, d), np.float32) if d > 1 else None
-    return columns
-
-
-def process_shard(
-    table: StateTable,
-    slots: np.ndarray,
-    values: np.ndarray,
-    times: np.ndarray | None,
-    columns: Columns,
-    shard: int,
-    shards: int,
-) -> Columns:
-    """As :func:`process` for the keys with slot % shards == shard, into the rows of ``columns``; gives the drifts."""
-    n, d = values.shape
-    if d != table.d:
-        raise ParameterError(f"values have {d} coordinates, the detector was begun with {table.d}")
-    if times is not None and table.parameters.season == "auto":
-        table.make_seasonal()
-    drifts: Columns = {name: np.empty(n, np.int64) for name in ("drift_rows", "changed_at", "resolves")}
-    drifts |= {name: np.empty((n, d)) for name in ("before", "after")}
-    why = columns["why"] if d > 1 else np.empty((0, 1), np.float32)
-    expected, lower, upper = (columns[name].reshape(n, d) for name in ("expected", "lower", "upper"))
-    count = run(
-        table.heads, table.coords, table.seasons, table.largest, table.settings,
-        slots, values, _NO_TIMES if times is None else times, shard, shards,
-        columns["seq"], columns["n"], columns["p_value"], expected, lower, upper, columns["kind"], columns["severity"],
-        columns["episode"], columns["notice"], columns["late"], why,
-        drifts["drift_rows"], drifts["changed_at"], drifts["before"], drifts["after"], drifts["resolves"],
-        np.zeros(d, SCRATCH), np.zeros(1, CALENDAR), np.empty(WORK_SHAPE),
-    )  # fmt: skip
-    return {name: column[:count].copy() for name, column in drifts.items()}
-
-
-def with_drifts(columns: Columns, drifts: list[Columns]) -> Columns:
-    """Output columns with the drifts of all shards, in row order."""
-    joined = {name: np.concatenate([part[name] for part in drifts]) for name in drifts[0]}
-    order = np.argsort(joined["drift_rows"], kind="stable")
-    joined = {name: column[order] for name, column in joined.items()}
-    if columns["why"] is None:
-        joined |= {name: joined[name][:, 0] for name in ("before", "after")}
-    return columns | joined
 
 
 class Detector:
@@ -170,6 +87,7 @@ class Detector:
             raise ParameterError("rank and half_life are for joint=True")
         self.parameters = Parameters(alpha=alpha, season=season, pool=pool)
         self._table: StateTable | None = None
+        self._row: OneRow | None = None
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Detector:
@@ -198,8 +116,12 @@ class Detector:
         row = numbers(np.nan if value is None else value)
         if row.ndim > 1:
             raise ParameterError(f"one event is a number or a vector, got an array of {row.ndim} dimensions")
-        table = self._update(row.reshape(1, -1), None if time is None else nanoseconds([time]), id, key)
-        return table[0]
+        moment = None if time is None else _moment(time)
+        table = self._begun(row.size)
+        if self._row is None:
+            self._row = OneRow(table.d)
+        self._row.value[0] = row
+        return self._row.update(table, moment, key, id)
 
     def update_many(self, values: ArrayLike, times: ArrayLike | None = None) -> Verdicts:
         """Score and learn n events in their order: the same verdicts as one by one.
@@ -217,25 +139,27 @@ class Detector:
         rows = np.ascontiguousarray(
             array.reshape(len(array), -1) if array.size else array.reshape(len(array), self.d)
         )
-        return self._update(rows, None if times is None else nanoseconds(times), None, None)
+        when = None if times is None else nanoseconds(times)
+        n, d = rows.shape
+        if when is not None and len(when) != n:
+            raise ParameterError(f"{n} values but {len(when)} times")
+
+        columns = process(self._begun(d), np.zeros(n, np.int64), rows, when)
+        value = rows[:, 0] if d == 1 else rows
+        return Verdicts(value=value.copy(), time=when, **columns)
 
     @property
     def d(self) -> int:
         """Number of coordinates, 1 before the first event."""
         return 1 if self._table is None else self._table.d
 
-    def _update(self, rows: np.ndarray, times: np.ndarray | None, id: Any, key: Any) -> Verdicts:  # noqa: A002
-        n, d = rows.shape
-        if times is not None and len(times) != n:
-            raise ParameterError(f"{n} values but {len(times)} times")
+    def _begun(self, d: int) -> StateTable:
+        """The state, begun for events of d coordinates."""
         if self._table is None:
             self._table = StateTable(self.parameters, d, 1)
-        columns = process(self._table, np.zeros(n, np.int64), rows, times)
-        value = rows[:, 0] if d == 1 else rows
-        given = {} if key is None else {"key": np.full(n, key, object)}
-        if id is not None:
-            given["id"] = np.full(n, id, object)
-        return Verdicts(value=value.copy(), time=times, **given, **columns)
+        if d != self._table.d:
+            raise ParameterError(f"values have {d} coordinates, the detector was begun with {self._table.d}")
+        return self._table
 
     def to_bytes(self) -> bytes:
         """The detector's parameters and state, checksummed; never pickle."""
@@ -297,6 +221,13 @@ def _number(x: Any) -> float:
         return math.inf if x > 0 else -math.inf
     except (TypeError, ValueError) as error:
         raise ParameterError(f"values must be numbers, got {x!r}") from error
+
+
+def _moment(time: Any) -> int:
+    """One time as nanoseconds since 1970 UTC."""
+    if type(time) is int and -(2**63) <= time < 2**63:
+        return time
+    return int(nanoseconds([time])[0])
 
 
 def nanoseconds(times: ArrayLike) -> np.ndarray:

@@ -1,8 +1,13 @@
-"""What a sample of rows shows of one column: the ground on which a schema is inferred."""
+"""What a sample of rows shows of one column: the ground on which a schema is inferred.
+
+A few bad cells do not hide what a column is: it is what nine in ten of its cells are, and the others will be rejected
+with their line when they are read.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,14 +19,18 @@ __all__ = ["Facts", "facts_of"]
 _MAGNITUDES = (("s", 1e8, 4.2e9), ("ms", 1e11, 4.2e12), ("us", 1e14, 4.2e15), ("ns", 1e17, 4.2e18))
 
 
+_MOST = 0.9
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the sample shows of one column; cells that are null do not count."""
+    """What the sample shows of one column; cells that are null, or unlike most others, do not count."""
 
     name: str
     place: int
     cells: list[Any]
     present: int
+    """Cells that are not null."""
     distinct: int
     numeric: bool
     whole: bool
@@ -45,32 +54,40 @@ class Facts:
     @property
     def unit(self) -> str | None:
         """Unit of an epoch time by its size, for years 1973 to 2103."""
-        sizes = sorted(abs(float(cell)) for cell in self.cells) if self.numeric else []
-        if not sizes:
-            return None
-        return next((unit for unit, low, high in _MAGNITUDES if low <= sizes[0] and sizes[-1] <= high), None)
+        sizes = [abs(float(cell)) for cell in self.cells] if self.numeric else []
+        return next(
+            (u for u, low, high in _MAGNITUDES if _most(sizes, lambda x: low <= x <= high)),  # noqa: B023
+            None,
+        )
 
 
 def facts_of(name: str, place: int, column: list[Any]) -> Facts:
     """Return what the cells of a column show."""
-    cells = [cell for cell in column if cell is not None and cell == cell]
-    numeric = bool(cells) and all(
-        isinstance(cell, (int, float)) and not isinstance(cell, bool) for cell in cells
-    )
+    given = [cell for cell in column if cell is not None and cell == cell]
+    numbers = _most(given, lambda cell: isinstance(cell, (int, float)) and not isinstance(cell, bool))
+    moments = _most(given, lambda cell: isinstance(cell, str) and _is_iso(cell))
+    cells = numbers or moments or given
+    numeric = bool(numbers)
     textual = bool(cells) and all(isinstance(cell, str) for cell in cells)
     return Facts(
         name=name,
         place=place,
         cells=cells,
-        present=len(cells),
+        present=len(given),
         distinct=len({str(cell) for cell in cells}),
         numeric=numeric,
         whole=numeric and all(isinstance(cell, int) for cell in cells),
         textual=textual,
-        iso=textual and all(_is_iso(cell) for cell in cells),
+        iso=bool(moments),
         grows=numeric and all(a <= b for a, b in pairwise(cells)),
         counts=numeric and all(b - a == 1 for a, b in pairwise(cells)),
     )
+
+
+def _most(given: list[Any], fits: Callable[[Any], bool]) -> list[Any]:
+    """Return the cells that fit when they are most of those given, else none."""
+    fitting = [cell for cell in given if fits(cell)]
+    return fitting if fitting and len(fitting) >= _MOST * len(given) else []
 
 
 def _is_iso(text: str) -> bool:

@@ -140,9 +140,7 @@ class _Inference:
         found = [fact for fact in self._free.values() if fact.iso and told.time_unit in (None, "iso")]
         if found:
             best = _best(found, _TIME_NAMES)
-            self.reasons.append(
-                f"time: column {best.name!r} parses as ISO-8601 in all of {best.present} rows"
-            )
+            self.reasons.append(f"time: column {best.name!r} parses as ISO-8601 in {_of(best)} rows")
             return best.name, "iso"
         found = [fact for fact in self._free.values() if self._may_be_epoch(fact)]
         if not found:
@@ -267,6 +265,12 @@ def _best(facts: Sequence[Facts], names: Sequence[str]) -> Facts:
     return min(
         facts, key=lambda fact: (names.index(fact.low) if fact.low in names else len(names), fact.place)
     )
+
+
+def _of(fact: Facts) -> str:
+    """Return in how many of its rows a column is what it is taken for."""
+    fitting = len(fact.cells)
+    return f"all of {fact.present}" if fitting == fact.present else f"{fitting} of {fact.present}"
 
 
 def _variety(fact: Facts) -> str:

@@ -23,11 +23,11 @@ from marigram.verdicts import Verdicts, arrow_schema
 
 __all__ = ["OneFile", "PartFiles"]
 
-_ENOUGH: Final = 1 << 25
+_ENOUGH: Final = 1 << 23
 """Bytes of a row group."""
 _MANY: Final = 64
 """Small pieces that are joined into one."""
-_SMALL: Final = 1 << 23
+_SMALL: Final = 1 << 22
 """Bytes up to which a piece is small."""
 _NAME = re.compile(r"([0-9]+)-([0-9]+)\.[a-z]+")
 

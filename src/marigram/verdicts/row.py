@@ -103,6 +103,8 @@ _COLOURS: Final = {
     Kind.REJECTED: "35",
 }
 _TOLD_COORDINATES: Final = 3
+UNUSUAL: Final = "unusual"
+"""What a line calls a notice whose kind is normal."""
 _REASON_FIRST: Final = (Kind.DRIFT, Kind.MISSING, Kind.REJECTED)
 """Kinds of which the reason says more than the range that was expected."""
 _BROAD: Final = 110
@@ -142,13 +144,14 @@ def alert_line(
     if width:
         who = clipped(who, max(width - cells(when) - 40, 12))
     parts = _told(verdict, names)
+    label = UNUSUAL if _is_unusual(verdict) else verdict.kind.label
     if not 0 < width < _BROAD:  # room enough to stand in columns
         parts = [padded(part, column) for part, column in zip(parts, _columns(verdict.kind), strict=True)]
     pieces = [
         (when, "2"),
         (f"{padded(who, 16)}  ", ""),
-        (verdict.kind.label, _COLOURS.get(verdict.kind, "")),
-        (" " * (11 - len(verdict.kind.label)) + "  ".join(part for part in parts if part), ""),
+        (label, _COLOURS.get(verdict.kind, "")),
+        (" " * (11 - len(label)) + "  ".join(part for part in parts if part), ""),
     ]
     line = ""
     for text, code in pieces:
@@ -158,6 +161,11 @@ def alert_line(
             break
         width -= cells(text) if width else 0
     return line.rstrip()
+
+
+def _is_unusual(verdict: Verdict) -> bool:
+    """Is this a notice that no other word fits: within the promised rate, but rare by the key's own habits?"""
+    return verdict.kind is Kind.NORMAL and verdict.notice
 
 
 def _columns(kind: Kind) -> tuple[int, ...]:
@@ -171,7 +179,8 @@ def _told(verdict: Verdict, names: Sequence[str] | None) -> list[str]:
     name = "" if len(verdict.why) == 1 else _name(top, names)
     value, lower, upper = (_pick(x, top) for x in (verdict.value, verdict.lower, verdict.upper))
     band = "" if isnan(lower) or isnan(upper) else f"expected {span(lower, upper)}"
-    surprise = "" if isnan(verdict.p_value) else odds(verdict.p_value)
+    p = 10.0**-verdict.severity if _is_unusual(verdict) else verdict.p_value
+    surprise = "" if isnan(p) else odds(p)
     amount = f"{name} = {number(value)}" if name else number(value)
     reason = _reason(verdict, value, lower, upper, names)
     late = "late" if verdict.late else ""
@@ -195,7 +204,7 @@ def _reason(verdict: Verdict, value: float, lower: float, upper: float, names: S
         return f"{number(value - upper)} above the range"
     if value < lower:
         return f"{number(lower - value)} below the range"
-    return ""
+    return "inside the range, yet rare for this key" if _is_unusual(verdict) else ""
 
 
 def _moved(verdict: Verdict) -> str:
@@ -203,7 +212,9 @@ def _moved(verdict: Verdict) -> str:
     top = max(range(len(verdict.why)), key=lambda i: _order(verdict.why[i]))
     parts = []
     if verdict.before is not None and verdict.after is not None:
-        parts.append(f"level {number(_pick(verdict.before, top))} -> {number(_pick(verdict.after, top))}")
+        before, after = number(_pick(verdict.before, top)), number(_pick(verdict.after, top))
+        moved = before != after
+        parts.append(f"level {before} -> {after}" if moved else f"spread changed, level still {after}")
     if verdict.changed_at is not None:
         parts.append(f"since #{verdict.changed_at}")
     if verdict.resolves is not None:

@@ -203,7 +203,7 @@ class Verdicts:
     def _made(self, column: Column) -> Array:
         """Return a column that was not given: derived, spread from its sparse rows, or all null."""
         if column.name == "score":
-            return _score(self._column("p_value"))
+            return scores(self._column("p_value"))
         if column.name == "why":
             return np.full((self._n, self._d), 1.0 if self._d == 1 else np.nan, np.float32)
         if column.dtype == "object":
@@ -352,6 +352,7 @@ class Verdicts:
             yield from json_lines(self[start : start + MOST_ROWS]._column, self._d)
 
 
-def _score(p: Array) -> Array:
+def scores(p: Array) -> Array:
+    """min(-log10 p, 300) of p-values, NaN of none."""
     with np.errstate(divide="ignore"):
         return np.minimum(np.abs(np.log10(p)), _MAX_SCORE)
