@@ -19,26 +19,38 @@ if TYPE_CHECKING:
     from marigram.graph.data.splits import GADBENCH_SEEDS, as_of, by_group, by_time, few_labels, stratified
     from marigram.graph.leakage import Leak, find_leaks
     from marigram.graph.metrics import Interval, bootstrap, delong, figures, over_splits, recall_at
+    from marigram.graph.detectors.detector import NodeDetector
+    from marigram.graph.detectors.explain import Explanation
+    from marigram.graph.detectors.selftrain import SelfTraining
+    from marigram.graph.detectors.trees import TreeSettings
+    from marigram.graph.detectors.verdict import Comparison
     from marigram.graph.relations import relations_of
+    from marigram.graph.report import Report
     from marigram.graph.sampler import NeighbourSampler
     from marigram.graph.sampler_pyg import PygSampler
 
 _MODULE_OF = {
     "CSR": "csr",
     "Columns": "data",
+    "Comparison": "detectors.verdict",
     "EdgeTable": "data",
     "EventSchema": "data.schema",
+    "Explanation": "detectors.explain",
     "GADBENCH_SEEDS": "data.splits",
     "Graph": "data",
     "GraphSchema": "data.schema",
     "Interval": "metrics",
     "Leak": "leakage",
     "NeighbourSampler": "sampler",
+    "NodeDetector": "detectors.detector",
     "NodeTable": "data",
     "PUBLISHED": "data.publishers",
     "Part": "data",
     "PygSampler": "sampler_pyg",
+    "Report": "report",
+    "SelfTraining": "detectors.selftrain",
     "TableSchema": "data.schema",
+    "TreeSettings": "detectors.trees",
     "as_graph": "data.anything",
     "as_of": "data.splits",
     "bootstrap": "metrics",
@@ -65,8 +77,10 @@ __all__ = [
     "GADBENCH_SEEDS",
     "PUBLISHED",
     "Columns",
+    "Comparison",
     "EdgeTable",
     "EventSchema",
+    "Explanation",
     "Graph",
     "GraphSchema",
     "Interval",
@@ -75,6 +89,7 @@ __all__ = [
     "NodeTable",
     "Part",
     "PygSampler",
+    "Report",
     "TableSchema",
     "as_graph",
     "as_of",
