@@ -12,6 +12,7 @@ from tests.detectors.joint.twin import clip_levels, dense_distances, sparse_dist
 
 import marigram as mg
 from marigram import Kind
+from marigram.detectors.joint.kernel import run_dense
 from marigram.detectors.joint.verdicts import JointVerdicts
 from marigram.errors import ParameterError, SnapshotError
 
@@ -226,3 +227,15 @@ def test_hundred_thousand_coordinates() -> None:
     detector.update_many(rng.normal(size=(100, 100_000)))
     assert detector.update(rng.normal(size=100_000)).kind == Kind.NORMAL
     assert detector.update(1.1 * rng.normal(size=100_000)).kind == Kind.ANOMALY
+
+
+def test_arrays_that_cannot_be_written_to_have_no_kernel_of_their_own() -> None:
+    """One costs seconds at the first use."""
+    x, times = np.random.default_rng(2).normal(size=(100, 20)), np.arange(100)
+    before = joint().update_many(x, times)
+    kernels = len(run_dense.signatures)  # type: ignore[attr-defined]
+    x.flags.writeable = times.flags.writeable = False
+    after = joint().update_many(x, times)
+    assert len(run_dense.signatures) == kernels  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(after["value"], before["value"])
+    assert not x.flags.writeable

@@ -199,19 +199,20 @@ def process(
     for begin in range(0, n, STRETCH):
         part = slice(begin, min(begin + STRETCH, n))
         found = np.empty(part.stop - begin, CHANGE)
-        given = _NO_TIMES if times is None else times[part]
+        given = fixed(_NO_TIMES if times is None else times[part])
         said = (out[part], coordinates[part], shares[part], found, *scratches)
         f = table.fields
         if isinstance(rows, SparseRows):
-            ends = rows.indptr[begin : part.stop + 1]
+            ends = fixed(rows.indptr[begin : part.stop + 1])
             count = run_sparse(
                 table.heads, f["first"], f["second"], f["gathered_first"], f["gathered_second"], f["stamp"],
-                table.settings, slots[part], ends, rows.indices, rows.values, given, *said,
+                table.settings, slots[part], ends, fixed(rows.indices), fixed(rows.values), given, *said,
             )  # fmt: skip
         else:
             count = run_dense(
                 table.heads, f["mean"], f["inverse_unit"], f["variance"], f["gathered"], table.directions,
-                table.powers, table.settings, slots[part], rows[part], given, *said, *scratch(d, table.parameters.rank),
+                table.powers, table.settings, slots[part], fixed(rows[part]), given, *said,
+                *scratch(d, table.parameters.rank),
             )  # fmt: skip
         found = found[:count].copy()
         found["row"] += begin
@@ -221,6 +222,13 @@ def process(
     renamed = {"coordinates": "moved", "levels_before": "moved_before", "levels_after": "moved_after"}
     drift = {renamed.get(name, name): np.ascontiguousarray(drifts[name]) for name in CHANGE.names or ()}
     return columns | {"coordinates": coordinates, "why": shares}, drift
+
+
+def fixed(array: Array) -> Array:
+    """A view that cannot be written to: given arrays that can, and arrays that cannot, share one compiled kernel."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _no_names(coordinate: int) -> tuple[str, ...]:  # noqa: ARG001  (called like SparseRows.names)

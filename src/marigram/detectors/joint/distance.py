@@ -63,14 +63,14 @@ def distance_start(h):
     values = np.empty(RING)
     for i in range(RING):
         values[i] = h.ring[i]
-    c = median(values, RING)
+    c = median(values, len(values))
     h.clip = 1.2 * values[RING - 1]
     h.clip_n = 0.0
     for i in range(RING):
         values[i] = abs(h.ring[i] - c)
-    h.scale = larger(median(values, RING), larger(NARROWEST * c, 1e-300))
+    h.scale = larger(median(values, len(values)), larger(NARROWEST * c, 1e-300))
     h.scale_n = RING
-    level_restart(h, c, RING)
+    level_restart(h, c, float(RING))
     h.typical = c
     level_shift_reset(h)
     scale_shift_reset(h)
@@ -99,7 +99,7 @@ def distance_restart(h):
     values = np.empty(RING)
     for i in range(RING):
         values[i] = h.ring[i]
-    c = median(values, RING)
+    c = median(values, len(values))
     level_restart(h, c, 0.6 * RING)
     h.typical = c
     h.scale = larger(h.scale, NARROWEST * c)
