@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from marigram.graph.data.publishers import PUBLISHED, read_published
     from marigram.graph.data.schema import EventSchema, GraphSchema, TableSchema
     from marigram.graph.data.splits import GADBENCH_SEEDS, as_of, by_group, by_time, few_labels, stratified
-    from marigram.graph.leakage import Leak, find_leaks
-    from marigram.graph.metrics import Interval, bootstrap, delong, figures, over_splits, recall_at
     from marigram.graph.detectors.detector import NodeDetector
     from marigram.graph.detectors.explain import Explanation
     from marigram.graph.detectors.selftrain import SelfTraining
     from marigram.graph.detectors.trees import TreeSettings
     from marigram.graph.detectors.verdict import Comparison
+    from marigram.graph.leakage import Leak, find_leaks
+    from marigram.graph.metrics import Interval, bootstrap, delong, figures, over_splits, recall_at
     from marigram.graph.relations import relations_of
     from marigram.graph.report import Report
     from marigram.graph.sampler import NeighbourSampler
@@ -86,11 +86,14 @@ __all__ = [
     "Interval",
     "Leak",
     "NeighbourSampler",
+    "NodeDetector",
     "NodeTable",
     "Part",
     "PygSampler",
     "Report",
+    "SelfTraining",
     "TableSchema",
+    "TreeSettings",
     "as_graph",
     "as_of",
     "bootstrap",

@@ -1,0 +1,97 @@
+"""Which learner stands behind a kind, and the choice among several by validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, final, get_args
+
+from marigram.evaluate.metrics import average_precision
+from marigram.graph.detectors.jobs import Doubles, Job, Learner, Scorer
+from marigram.graph.detectors.selftrain import SelfTraining
+from marigram.graph.detectors.tables import TableLearner
+from marigram.graph.detectors.trees import TreeSettings
+
+Kind = Literal["trees", "sage", "gat", "gin", "gcn", "bwgnn", "hgt", "auto", "unsupervised"]
+KINDS: tuple[str, ...] = get_args(Kind)
+AUTO = ("trees", "sage", "gat", "gcn", "bwgnn")
+"""What ``"auto"`` tries."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A scorer that was tried.
+
+    Attributes
+    ----------
+    kind
+        Of what kind.
+    learner, job, scorer
+        What learned from what, and what came of it.
+    logits
+        On the validation nodes.
+    average_precision
+        On validation; NaN without an anomaly there.
+    """
+
+    kind: str
+    learner: Learner
+    job: Job
+    scorer: Scorer
+    logits: Doubles
+    average_precision: float
+
+    def refitted(self, job: Job) -> Scorer:
+        """Return the scorer of the same kind, learned from another job for as long as this one."""
+        return self.learner.fit(job, self.scorer)
+
+
+def learner_of(kind: str, *, hops: int, seed: int, trees: TreeSettings) -> Learner:
+    """Return the learner of a kind other than ``"auto"``."""
+    if kind == "trees":
+        return TableLearner(hops, trees)
+    if kind == "unsupervised":
+        from marigram.graph.detectors.unsupervised import RarityLearner
+
+        return RarityLearner(hops)
+    from marigram.graph.detectors.neural import NetworkLearner
+    from marigram.graph.networks import NetworkSettings, TrainingSettings
+
+    network = NetworkSettings(kind=kind, width=64, layers=NETWORK_HOPS, dropout=0.2)  # type: ignore[arg-type]
+    return NetworkLearner(network, TrainingSettings(seed=seed))
+
+
+NETWORK_HOPS = 3
+"""Layers of a network: more than that lost on validation, where trees still gain from the fourth hop."""
+
+
+def tried(kind: str, learner: Learner, job: Job, scorer: Scorer | None = None) -> Candidate:
+    """Fit a learner, unless its scorer is given, and see what it does on validation."""
+    scorer = learner.fit(job) if scorer is None else scorer
+    logits = scorer.logits(job.graph, job.valid)
+    return Candidate(kind, learner, job, scorer, logits, _precision(job, logits))
+
+
+def self_trained(first: Candidate, how: SelfTraining) -> Candidate:
+    """Let the surest nodes join and learn again; the first stays where that is better on validation."""
+    job = first.job
+    pool = how.pool(job)
+    if not len(pool):
+        return first
+    second = tried(first.kind, first.learner, how.extended(job, pool, first.scorer.logits(job.graph, pool)))
+    return second if second.average_precision > first.average_precision else first
+
+
+def best(candidates: Mapping[str, Candidate]) -> Candidate:
+    """Return the candidate with the highest average precision on validation; the first where none is known."""
+    ranked = list(candidates.values())
+    known = [c for c in ranked if c.average_precision == c.average_precision]
+    return max(known, key=lambda c: c.average_precision) if known else ranked[0]
+
+
+def _precision(job: Job, logits: Doubles) -> float:
+    return average_precision(job.labels[job.valid] == 1, logits) if len(job.valid) else float("nan")
+
+
+__all__ = ["AUTO", "KINDS", "Candidate", "Kind", "best", "learner_of", "self_trained", "tried"]

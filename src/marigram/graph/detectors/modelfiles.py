@@ -1,0 +1,132 @@
+"""A model as a folder: JSON that names every file with its SHA-256, arrays in our container, LightGBM's own text.
+
+Nothing in it can run. A file that is missing, changed or not named is not loaded, and neither is a pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from marigram import snapshots
+from marigram.errors import InputError, SnapshotError
+from marigram.graph.detectors.jobs import Packed, Scorer
+
+HEAD = "model.json"
+VERSION = 1
+_KIND = "graph-scorer"
+_MAY_RUN = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
+"""How pickles, and the archives of them that torch writes, begin."""
+
+
+def save_model(
+    folder: str | os.PathLike[str], about: Mapping[str, Any], scorers: Mapping[str, Scorer]
+) -> None:
+    """Write a model: what there is to say of it, and its scorers by name."""
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    written: dict[str, str] = {}
+    for name, scorer in scorers.items():
+        packed = scorer.packed()
+        _write(place, f"{name}.mg", snapshots.pack(_KIND, packed.meta, packed.arrays), written)
+        for part, text in packed.texts.items():
+            _write(place, f"{name}.{part}.txt", text.encode(), written)
+    head = {"format": "marigram node detector", "version": VERSION, "about": about}
+    head |= {"scorers": list(scorers), "files": written}
+    content = msgspec.json.format(msgspec.json.encode(head))
+    snapshots.replace_file(place / HEAD, lambda sink: sink.write(content))
+
+
+def load_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Scorer]]:
+    """Read what :func:`save_model` wrote.
+
+    Raises
+    ------
+    InputError
+        There is no such folder.
+    SnapshotError
+        It is not a model, is damaged, of a newer version, or a pickle.
+    """
+    place = Path(folder)
+    if not place.exists():
+        raise InputError(0, f"no such folder: {place}")
+    head = _head(place)
+    try:
+        content = {name: _read(place, name, digest) for name, digest in head["files"].items()}
+        scorers = {name: _scorer(name, content) for name in head["scorers"]}
+        return dict(head["about"]), scorers
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise SnapshotError(f"{place} does not hold a model: {error}") from error
+
+
+def _head(place: Path) -> dict[str, Any]:
+    path = place / HEAD if place.is_dir() else place
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SnapshotError(f"{place} is not the folder of a model: it has no {HEAD}") from error
+    _refuse_pickle(path, content)
+    try:
+        head: Any = msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        raise SnapshotError(f"{path} is not the head of a model: {error}") from error
+    if not isinstance(head, dict) or head.get("format") != "marigram node detector" or not place.is_dir():
+        raise SnapshotError(f"{path} is not the head of a model")
+    if head.get("version") != VERSION:
+        raise SnapshotError(f"{path} is of version {head.get('version')}; this marigram reads {VERSION}")
+    return head
+
+
+def _scorer(name: str, content: Mapping[str, bytes]) -> Scorer:
+    meta, arrays = snapshots.unpack(content[f"{name}.mg"], _KIND)
+    prefix = f"{name}."
+    texts = {
+        file.removeprefix(prefix).removesuffix(".txt"): data.decode()
+        for file, data in content.items()
+        if file.startswith(prefix) and file.endswith(".txt")
+    }
+    packed = Packed(meta, arrays, texts)
+    if meta["type"] == "trees":
+        from marigram.graph.detectors.tables import TableScorer
+
+        return TableScorer.unpacked(packed)
+    if meta["type"] == "rarity":
+        from marigram.graph.detectors.unsupervised import RarityScorer
+
+        return RarityScorer.unpacked(packed)
+    if meta["type"] == "network":
+        from marigram.graph.detectors.neural import NetworkScorer
+
+        return NetworkScorer.unpacked(packed)
+    raise SnapshotError(f"a scorer of type {meta['type']!r} is not known here")
+
+
+def _write(place: Path, name: str, content: bytes, written: dict[str, str]) -> None:
+    snapshots.replace_file(place / name, lambda sink: sink.write(content))
+    written[name] = hashlib.sha256(content).hexdigest()
+
+
+def _read(place: Path, name: str, digest: str) -> bytes:
+    if Path(name).name != name:
+        raise SnapshotError(f"{name!r} lies outside the folder of the model")
+    try:
+        content = (place / name).read_bytes()
+    except OSError as error:
+        raise SnapshotError(f"{place} lacks {name}") from error
+    _refuse_pickle(place / name, content)
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise SnapshotError(f"{place / name} is not as it was written")
+    return content
+
+
+def _refuse_pickle(path: Path, content: bytes) -> None:
+    if content.startswith(_MAY_RUN):
+        raise SnapshotError(f"{path} is a pickle or an archive of one, which can run code: refused")
+
+
+__all__ = ["load_model", "save_model"]

@@ -1,0 +1,75 @@
+"""Self-training: nodes without labels that a first model is surest of join the training nodes.
+
+    pool = nodes that are neither in training nor in validation,
+    anomalies' = the n_1 r of the pool with the highest score,  n_1 = anomalies in training,
+
+each with a weight below 1 (H. Scudder, 1965; D.-H. Lee, "Pseudo-Label", 2013). Where the training nodes hold a usual
+share of anomalies, the lowest scores join as normal in the same proportion; where normal nodes abound, none does. The
+features of nodes to be scored may be in the pool, their labels never are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from marigram.errors import ParameterError
+from marigram.graph.detectors.jobs import Doubles, Ints, Job
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class SelfTraining:
+    """How many join, and how much they count; checked when it is made.
+
+    Parameters
+    ----------
+    ratio
+        Joining anomalies for each one that is known, above 0.
+    most
+        Largest share of the pool that joins as anomalies, above 0 to 0.5.
+    weight
+        Of a node that joined, above 0 to 1.
+    """
+
+    ratio: float = 10.0
+    most: float = 0.05
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ratio < np.inf:
+            raise ParameterError(f"ratio must be above 0 and finite, got {self.ratio!r}")
+        for name, high in (("most", 0.5), ("weight", 1)):
+            if not 0 < getattr(self, name) <= high:
+                raise ParameterError(
+                    f"{name} must be above 0 and at most {high}, got {getattr(self, name)!r}"
+                )
+
+    def pool(self, job: Job) -> Ints:
+        """Return the nodes that may join."""
+        free = np.ones(len(job.labels), np.bool_)
+        free[job.train] = free[job.valid] = False
+        return np.flatnonzero(free)
+
+    def extended(self, job: Job, pool: Ints, scores: Doubles) -> Job:
+        """Return the job with the surest of the pool, given a first model's scores (n,) of it."""
+        positive = int((job.labels[job.train] == 1).sum())
+        count = min(round(self.ratio * positive), int(self.most * len(pool)))
+        if not count:
+            return job
+        order = pool[np.argsort(scores, kind="stable")]
+        normal = min(round(count * (len(job.train) - positive) / positive), len(pool) // 4)
+        few = len(job.train) - positive < NORMALS_ABOUND * count
+        chosen = np.concatenate([order[len(order) - count :], order[: normal if few else 0]])
+        labels, weights = job.labels.copy(), job.weights.copy()
+        labels[chosen] = np.arange(len(chosen)) < count
+        weights[chosen] = self.weight
+        return replace(job, labels=labels, weights=weights, train=np.concatenate([job.train, chosen]))
+
+
+NORMALS_ABOUND = 10
+"""Known normal nodes for each joining anomaly from which on no normal node joins."""
+
+__all__ = ["SelfTraining"]

@@ -1,0 +1,167 @@
+"""Trees on the columns of :mod:`marigram.graph.hops`; without hops they are the no-graph control."""
+
+from __future__ import annotations
+
+import weakref
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marigram.errors import SnapshotError
+from marigram.graph.data import EdgeType, Graph
+from marigram.graph.detectors.forest import Forest
+from marigram.graph.detectors.jobs import Job, Packed, Parts, Scorer
+from marigram.graph.detectors.trees import TreeModel, TreeSettings
+from marigram.graph.hops import HopFeatures, HopView, Rows
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+AT_ONCE = 65_536
+"""Rows whose columns are made at a time when scoring."""
+
+
+@final
+class TableLearner:
+    """Learns trees.
+
+    Parameters
+    ----------
+    hops
+        How far the columns look; 0 leaves the graph out.
+    settings
+        How the trees grow.
+    """
+
+    def __init__(self, hops: int, settings: TreeSettings) -> None:
+        self.hops, self.settings = hops, settings
+        self._views: weakref.WeakKeyDictionary[Graph, HopView] = weakref.WeakKeyDictionary()
+
+    def fit(self, job: Job, like: Scorer | None = None) -> TableScorer:
+        """Learn trees on the training nodes."""
+        view = self._view(job.graph, job.target)
+        x = view.rows(job.train)
+        settings = self.settings.for_rows(len(x))
+        rounds = like.model.rounds if isinstance(like, TableScorer) else None
+        valid = (view.rows(job.valid), job.labels[job.valid]) if len(job.valid) else None
+        model = TreeModel.fit(
+            x, job.labels[job.train], job.weights[job.train], valid, settings, rounds=rounds
+        )
+        return TableScorer(view.features, model)
+
+    def _view(self, graph: Graph, target: str) -> HopView:
+        if graph not in self._views:
+            self._views[graph] = HopFeatures.fit(graph, target, hops=self.hops).view(graph)
+        return self._views[graph]
+
+
+@final
+class TableScorer:
+    """Trees and the columns that they look at.
+
+    Parameters
+    ----------
+    features
+        Which columns.
+    model
+        The trees.
+    """
+
+    def __init__(self, features: HopFeatures, model: TreeModel) -> None:
+        self.features, self.model = features, model
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.features.names
+
+    @property
+    def importances(self) -> dict[str, float]:
+        """Each column's share of the gain."""
+        return dict(zip(self.names, map(float, self.model.importances(len(self.names))), strict=True))
+
+    def logits(self, graph: Graph, nodes: Ints) -> Doubles:
+        """Score nodes: (n,)."""
+        view, out = self.features.view(graph), np.empty(len(nodes))
+        for start in range(0, len(nodes), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            out[some] = self.model.logits(view.rows(nodes[some]))
+        return out
+
+    def parts(self, graph: Graph, node: int, most: int) -> Parts:
+        """Contributions of the columns, and of each edge what the score loses without it.
+
+        Without an edge, the columns of the node are made anew from the other edges; its neighbours keep their own.
+        """
+        view = self.features.view(graph)
+        here = np.array([node])
+        x = view.rows(here)
+        moved = self.model.contributions(x)[0]
+        features = [(n, float(v), float(c)) for n, v, c in zip(self.names, x[0], moved, strict=True)]
+        whole = float(self.model.logits(x)[0])
+        edges: list[tuple[EdgeType, int, int, float]] = []
+        for kind, csr in view.into.items():
+            rows = Rows.of(csr, here, view.own[here] if len(view.own) else view.own)
+            slots = np.arange(rows.starts[0], rows.stops[0])
+            tried = slots[-most:]
+            if not len(tried):
+                continue
+            without = view.rows(np.repeat(here, len(tried)), {kind: _leaving_out(rows, slots, tried)})
+            lost = whole - self.model.logits(without)
+            edges += [
+                (kind, int(rows.indices[slot]), int(rows.edge[slot]), float(c))
+                for slot, c in zip(tried, lost, strict=True)
+            ]
+        return Parts(features, edges)
+
+    def packed(self) -> Packed:
+        """Columns and forests as arrays, boosters as LightGBM's text."""
+        about, arrays = self.features.packed()
+        meta = {
+            "type": "trees",
+            "features": about,
+            "rounds": self.model.rounds,
+            "forests": len(self.model.forests),
+            "boosters": len(self.model.boosters),
+        }
+        for i, forest in enumerate(self.model.forests):
+            arrays |= {f"forest{i}.{name}": values for name, values in forest.to_arrays().items()}
+        texts = {f"booster{i}": b.model_to_string() for i, b in enumerate(self.model.boosters)}
+        return Packed(meta, arrays, texts)
+
+    @classmethod
+    def unpacked(cls, packed: Packed) -> TableScorer:
+        """Return the scorer of :meth:`packed`; ``SnapshotError`` when its pieces do not belong together."""
+        meta, arrays = packed.meta, packed.arrays
+        import lightgbm
+
+        features = HopFeatures.unpacked(meta["features"], arrays)
+        forests = []
+        for i in range(meta["forests"]):
+            prefix = f"forest{i}."
+            forests.append(
+                Forest.from_arrays(
+                    {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+                )
+            )
+        boosters = [lightgbm.Booster(model_str=packed.texts[f"booster{i}"]) for i in range(meta["boosters"])]
+        widths = {len(f.fill) for f in forests} | {b.num_feature() for b in boosters}
+        if widths - {len(features.names)}:
+            raise SnapshotError(
+                f"the trees look at {sorted(widths)} columns, the model has {len(features.names)}"
+            )
+        return cls(features, TreeModel(boosters, forests, meta["rounds"]))
+
+
+def _leaving_out(rows: Rows, slots: Ints, tried: Ints) -> Rows:
+    """One row for each slot that is tried: all slots but that one."""
+    others = np.concatenate([slots[slots != slot] for slot in tried])
+    width = len(slots) - 1
+    starts = np.arange(len(tried), dtype=np.int64) * width
+    times = rows.times[others] if len(rows.times) else rows.times
+    return Rows(starts, starts + width, rows.indices[others], rows.edge[others], times)
+
+
+__all__ = ["TableLearner", "TableScorer"]

@@ -1,0 +1,353 @@
+"""What a node's surroundings look like, as columns for a model of tables: 1 to K hops, kind of edge by kind of edge.
+
+    S_0(v) = [attributes, log(1 + degree) for each relation],
+    S_k(v) = [mean of S_{k-1}(u) over the neighbours u of v by r, for each relation r].
+
+The features of v are S_0 to S_K, and, of its direct neighbours, the standard deviation, the smallest and the largest
+value of S_0, the attributes of its edges, the gaps between their times, and how far v stands from its neighbours. Trees
+on such columns are what beats graph networks at finding anomalous nodes (J. Tang et al., "GADBench", NeurIPS 2023,
+whose one sum per hop this extends). No label is looked at.
+
+A node with a time sees no later edge of its own. An event (a node with one timed edge to each partner) also gets what
+its partners had done before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marigram.errors import ParameterError
+from marigram.graph.csr import CSR
+from marigram.graph.data import EdgeType, Graph
+from marigram.graph.hops_kernels import gather_gaps, gather_means, gather_past, gather_spread, visible_stops
+from marigram.graph.relations import relations_of
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Block = tuple[list[str], Floats]
+
+MOST_HOPS = 8
+WIDE = 64
+"""Types with more columns than this give means alone: three more statistics of a thousand words say little."""
+MOST_COLUMNS = 8192
+MOST_VALUES = 400_000_000
+"""Hops end where they would have more columns, or their states of all nodes more values, than this."""
+_GAPS = ("mean gap", "std of gaps", "smallest gap", "span", "time since the last")
+_NO_TIMES: Ints = np.empty(0, np.int64)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Slots of a relation that are looked at together.
+
+    Attributes
+    ----------
+    starts, stops
+        int64 (n,): the slots of each row.
+    indices, edge
+        Of each slot, the sending node and the place of the edge in its table.
+    times
+        Of each slot; of length 0 without times.
+    """
+
+    starts: Ints
+    stops: Ints
+    indices: NDArray[Any]
+    edge: Ints
+    times: Ints
+
+    @classmethod
+    def of(cls, csr: CSR, nodes: Ints, own: Ints) -> Rows:
+        """Return the slots of some nodes; of nodes with a time (``own``, else of length 0) those no later."""
+        starts, stops = csr.indptr[nodes], csr.indptr[nodes + 1]
+        if len(own) and len(csr.times):
+            visible_stops(starts, stops.copy(), csr.times, own, stops)
+        return cls(starts, stops, csr.indices, csr.edge, csr.times)
+
+    def means(self, values: Floats) -> Floats:
+        """Return the means over each row: (n, d)."""
+        out = np.empty((len(self.starts), values.shape[1]), np.float32)
+        gather_means(self.starts, self.stops, self.indices, values, out)
+        return out
+
+    def spread(self, values: Floats) -> Floats:
+        """Return standard deviations, smallest and largest values over each row: (n, 3 d)."""
+        out = np.empty((len(self.starts), 3 * values.shape[1]), np.float32)
+        gather_spread(self.starts, self.stops, self.indices, values, out)
+        return out
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class HopFeatures:
+    """Which columns there are; learned on one graph, applied to any with the same types and attributes.
+
+    Parameters
+    ----------
+    target
+        The node type that is described.
+    hops
+        0 (its own attributes alone) to 8.
+    kept
+        Node type -> which of its attributes vary.
+    centre, scale
+        Of the target's kept attributes, for distances.
+    depth
+        For how many hops there are means: fewer than ``hops`` where they would not fit into memory.
+    names
+        What each column is, in English.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from marigram import graph as mgg
+    >>> from marigram.graph.hops import HopFeatures
+    >>> users = mgg.NodeTable.bare(3).with_attributes(mgg.Columns.of_numbers(np.float32([[1], [2], [6]])))
+    >>> pays = mgg.EdgeTable(src=np.array([0, 1]), dst=np.array([2, 2]))
+    >>> data = mgg.Graph(nodes={"user": users}, edges={("user", "pays", "user"): pays})
+    >>> features = HopFeatures.fit(data, "user", hops=1)
+    >>> features.names[:3]
+    ('x0', 'degree by pays', 'mean of x0 by pays')
+    >>> features.view(data).rows(np.array([2]))[0, :3]
+    array([6.       , 1.0986123, 1.5      ], dtype=float32)
+    """
+
+    target: str
+    hops: int
+    kept: Mapping[str, NDArray[np.bool_]]
+    centre: Floats
+    scale: Floats
+    depth: int = 0
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def fit(cls, graph: Graph, target: str, *, hops: int = 4) -> HopFeatures:
+        """Choose the columns; raises ``ParameterError`` when ``hops`` is not from 0 to 8."""
+        if type(hops) is not int or not 0 <= hops <= MOST_HOPS:
+            raise ParameterError(f"hops must be an integer from 0 to {MOST_HOPS}, got {hops!r}")
+        kept = {
+            name: _varies(table.attributes.matrix()[0])
+            for name, table in graph.nodes.items()
+            if hops or name == target
+        }
+        own = graph.nodes[target].attributes.matrix()[0][:, kept[target]].astype(np.float64)
+        known = np.maximum((~np.isnan(own)).sum(0), 1)
+        centre = np.nansum(own, axis=0) / known
+        scale = np.sqrt(np.nansum((own - centre) ** 2, axis=0) / known)
+        scale[scale == 0] = np.inf
+        draft = cls(target, hops, kept, centre.astype(np.float32), scale.astype(np.float32))
+        draft = replace(draft, depth=_depth(graph, kept, hops))
+        nothing = HopView(draft, graph).blocks(np.empty(0, np.int64))
+        return replace(draft, names=tuple(name for names, _ in nothing for name in names))
+
+    def view(self, graph: Graph) -> HopView:
+        """Return the columns of a graph's nodes, to be asked for some at a time.
+
+        Raises
+        ------
+        ParameterError
+            The graph has other types or attributes than the one that was learned from.
+        """
+        for name, kept in self.kept.items():
+            if name not in graph.nodes or len(kept) != len(graph.nodes[name].attributes.matrix()[1]):
+                raise ParameterError(
+                    f"node type {name!r} is missing or has other attributes than it had in fit"
+                )
+        view = HopView(self, graph)
+        names = tuple(n for names, _ in view.blocks(np.empty(0, np.int64)) for n in names)
+        if names != self.names:
+            other = next(iter(set(names) ^ set(self.names)), "an order of columns")
+            raise ParameterError(f"the graph has other attributes or edges than the one of fit: {other!r}")
+        return view
+
+    def packed(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return a header and arrays, for saving."""
+        meta = {"target": self.target, "hops": self.hops, "depth": self.depth}
+        meta |= {"names": list(self.names), "types": list(self.kept)}
+        arrays = {f"kept.{i}": kept for i, kept in enumerate(self.kept.values())}
+        return meta, arrays | {"centre": self.centre, "scale": self.scale}
+
+    @classmethod
+    def unpacked(cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> HopFeatures:
+        """Return the features of :meth:`packed`."""
+        kept = {name: arrays[f"kept.{i}"] for i, name in enumerate(meta["types"])}
+        ends = arrays["centre"], arrays["scale"], meta["depth"], tuple(meta["names"])
+        return cls(meta["target"], meta["hops"], kept, *ends)
+
+
+@final
+class HopView:
+    """The features of one graph's nodes.
+
+    Parameters
+    ----------
+    features
+        Which columns.
+    graph
+        Whose.
+    """
+
+    def __init__(self, features: HopFeatures, graph: Graph) -> None:
+        self.features, self.graph = features, graph
+        target = features.target
+        self.relations = relations_of(graph) if features.hops else {}
+        self.into = {kind: csr for kind, csr in self.relations.items() if kind[2] == target}
+        own = graph.nodes[target].time
+        self.own = _NO_TIMES if own is None else own
+        self._states: list[dict[str, Block]] = []
+        self._past: list[Block] | None = None
+
+    def rows(self, nodes: Ints, slots: Mapping[EdgeType, Rows] | None = None) -> Floats:
+        """Return the features of some nodes of the target type: float32 (n, D), NaN where there is nothing.
+
+        Parameters
+        ----------
+        nodes
+            int64 (n,), repeats allowed.
+        slots
+            For some relations into the target, other edges than the nodes have.
+        """
+        return np.concatenate([values for _, values in self.blocks(nodes, slots)], axis=1)
+
+    def blocks(self, nodes: Ints, slots: Mapping[EdgeType, Rows] | None = None) -> Iterator[Block]:
+        """Yield the features with their names, group by group."""
+        features = self.features
+        names, values = self._state(0)[features.target]
+        yield names, values[nodes]
+        own = self.own[nodes] if len(self.own) else _NO_TIMES
+        for kind, csr in self.into.items():
+            rows = (slots or {}).get(kind) or Rows.of(csr, nodes, own)
+            yield from self._surroundings(kind, rows, nodes)
+            yield from self._edges(kind, rows, own)
+        if features.hops:
+            for names, values in self._memory():
+                yield names, values[nodes]
+
+    def _surroundings(self, kind: EdgeType, rows: Rows, nodes: Ints) -> Iterator[Block]:
+        sender, by, _ = kind
+        for k in range(self.features.depth):
+            names, values = self._state(k)[sender]
+            means = rows.means(values)
+            yield [f"mean of {name} by {by}" for name in names], means
+            if k == 0 and len(names) <= WIDE:
+                parts = [f"{part} of {name} by {by}" for part in ("std", "min", "max") for name in names]
+                yield parts, rows.spread(values)
+            if k == 0 and sender == self.features.target and len(self.features.centre):
+                yield (
+                    [f"distance to neighbours by {by}", f"cosine to neighbours by {by}"],
+                    self._apart(values[nodes], means),
+                )
+
+    def _apart(self, here: Floats, there: Floats) -> Floats:
+        """Euclidean distance and cosine between a node and the mean of its neighbours, standardised: (n, 2)."""
+        f, width = self.features, len(self.features.centre)
+        a, b = (np.nan_to_num((x[:, :width] - f.centre) / f.scale) for x in (here, there))
+        size = np.sqrt((a * a).sum(1) * (b * b).sum(1))
+        cosine = np.divide((a * b).sum(1), size, out=np.zeros_like(size), where=size > 0)
+        return np.stack([np.sqrt(((a - b) ** 2).sum(1)), cosine], axis=1)
+
+    def _edges(self, kind: EdgeType, rows: Rows, own: Ints) -> Iterator[Block]:
+        """What a node's edges by one relation say of themselves."""
+        by = kind[1]
+        table = self.graph.edges.get(kind) or self.graph.edges[kind[2], by.removeprefix("rev_"), kind[0]]
+        values, names = table.attributes.matrix()
+        if names:
+            along = replace(rows, indices=rows.edge)
+            yield [f"mean of edge {name} by {by}" for name in names], along.means(values)
+            parts = [f"{part} of edge {name} by {by}" for part in ("std", "min", "max") for name in names]
+            yield parts, along.spread(values)
+        if len(self.relations[kind].times):
+            gaps = np.empty((len(rows.starts), len(_GAPS)), np.float32)
+            gather_gaps(rows.starts, rows.stops, rows.times, own, gaps)
+            yield [f"{name} by {by}" for name in _GAPS], gaps
+
+    def _memory(self) -> list[Block]:
+        """What the partners of events had seen before; nothing when the target is no event."""
+        if self._past is None:
+            self._past = []
+            names, values = self._state(0)[self.features.target]
+            for kind, csr in self.relations.items():
+                if kind[0] != self.features.target or kind[2] == kind[0] or not len(csr.times):
+                    continue
+                if np.bincount(csr.indices, minlength=csr.columns).max(initial=0) > 1:
+                    continue
+                past = np.full((csr.columns, 2 + 2 * values.shape[1]), np.nan, np.float32)
+                gather_past(csr.indptr, csr.indices, csr.times, values, past)
+                said = [
+                    "count",
+                    "time since the last",
+                    *(f"mean of {n}" for n in names),
+                    *(f"std of {n}" for n in names),
+                ]
+                self._past.append(([f"before, of {kind[2]}: {name}" for name in said], past))
+        return self._past
+
+    def _state(self, k: int) -> dict[str, Block]:
+        """S_k of every type, made when first asked for."""
+        while len(self._states) <= k:
+            self._states.append(self._next() if self._states else self._first())
+        return self._states[k]
+
+    def _first(self) -> dict[str, Block]:
+        states = {}
+        for name, kept in self.features.kept.items():
+            values, names = self.graph.nodes[name].attributes.matrix()
+            into = [(kind[1], csr) for kind, csr in self.relations.items() if kind[2] == name]
+            degrees = [self._degrees(name, csr) for _, csr in into]
+            own = [n for n, keep in zip(names, kept, strict=True) if keep]
+            whole = np.concatenate([values[:, kept], *degrees], axis=1, dtype=np.float32)
+            states[name] = own + [f"degree by {by}" for by, _ in into], whole
+        return states
+
+    def _degrees(self, name: str, csr: CSR) -> Floats:
+        """log(1 + degree) as a node can see it: (n, 1)."""
+        time = self.graph.nodes[name].time
+        rows = Rows.of(csr, np.arange(csr.rows), _NO_TIMES if time is None else time)
+        return np.asarray(np.log1p(rows.stops - rows.starts)[:, None], np.float32)
+
+    def _next(self) -> dict[str, Block]:
+        before, states = self._states[-1], {}
+        for name in self.features.kept:
+            names: list[str] = []
+            parts = [np.empty((self.graph.nodes[name].count, 0), np.float32)]
+            for kind, csr in self.relations.items():
+                if kind[2] == name:
+                    said, values = before[kind[0]]
+                    time = self.graph.nodes[name].time
+                    parts.append(
+                        Rows.of(csr, np.arange(csr.rows), _NO_TIMES if time is None else time).means(values)
+                    )
+                    names += [f"mean of {n} by {kind[1]}" for n in said]
+            states[name] = names, np.concatenate(parts, axis=1)
+        return states
+
+
+def _varies(matrix: Floats) -> NDArray[np.bool_]:
+    if not len(matrix) or not matrix.shape[1]:
+        return np.zeros(matrix.shape[1], np.bool_)
+    low, high = np.fmin.reduce(matrix, axis=0), np.fmax.reduce(matrix, axis=0)
+    return np.asarray((low < high) | (np.isnan(matrix).any(0) & ~np.isnan(low)))
+
+
+def _depth(graph: Graph, kept: Mapping[str, NDArray[np.bool_]], hops: int) -> int:
+    """For how many hops the columns and the states fit."""
+    ways = [k for kind in graph.edges for k in {(kind[0], kind[2]), (kind[2], kind[0])}]
+    into = {name: [s for s, t in ways if t == name] for name in graph.nodes}
+    width = {name: int(keep.sum()) + len(into[name]) for name, keep in kept.items()}
+    columns, values = max(width.values()), 0
+    for k in range(hops):
+        values += sum(width[name] * graph.nodes[name].count for name in width)
+        width = {name: sum(width[s] for s in into[name]) for name in width}
+        columns += max(width.values())
+        if k and (columns > MOST_COLUMNS or values > MOST_VALUES):
+            return k
+    return hops
+
+
+__all__ = ["MOST_HOPS", "HopFeatures", "HopView", "Rows"]
