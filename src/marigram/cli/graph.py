@@ -14,6 +14,12 @@ class _GraphCommands(LazyGroup):
         "build": Entry(
             "marigram.cli.graph_build:app", "Make a graph from rows of events, or from a public file."
         ),
+        "fit": Entry("marigram.cli.graph_fit:app", "Learn a detector, and say whether the graph helped."),
+        "score": Entry("marigram.cli.graph_score:app", "Score every node with a fitted detector."),
+        "report": Entry(
+            "marigram.cli.graph_report:app", "Write a page on a fitted detector and its highest scores."
+        ),
+        "bench": Entry("marigram.cli.graph_bench:app", "Measure detectors and rivals on labelled graphs."),
     }
 
 

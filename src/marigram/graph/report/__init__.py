@@ -81,7 +81,7 @@ def _told(findings: Findings) -> dict[str, Any]:
             "rows": {
                 row.which: {name: list(getattr(row, name)) for name in ("auc", "ap", "recall")} for row in held.rows
             },
-            "gain_ap": list(held.gain), "expected_anomalous": held.expected,
+            "gain_ap": None if held.gain is None else list(held.gain), "expected_anomalous": held.expected,
             "budgets": [list(pair) for pair in held.budgets], "resamples": held.resamples,
         }  # fmt: skip
     return told

@@ -51,7 +51,7 @@ class Held:
     rows
         One for each of :data:`ROWS`.
     gain
-        AP with the graph less AP without, on the same nodes.
+        AP with the graph less AP without, on the same nodes; None without a control.
     budgets
         (highest scores looked at, anomalous ones among them).
     expected
@@ -64,7 +64,7 @@ class Held:
     truth: NDArray[np.bool_]
     scores: dict[Which, Floats]
     rows: tuple[Row, ...]
-    gain: Interval
+    gain: Interval | None
     budgets: tuple[tuple[int, int], ...]
     expected: float
     resamples: int
@@ -130,13 +130,16 @@ def _held(
     part, rows = usable[0]
     truth = table.labels[rows] == 1
     scores: dict[Which, Floats] = {"best": best[rows]}
-    for which in ("graph", "control"):
-        scores[which] = model.score(graph, which=which)[places][rows]
+    if model.kind != "unsupervised":  # which has no control
+        for which in ("graph", "control"):
+            scores[which] = model.score(graph, which=which)[places][rows]
     resamples = int(np.clip(_RESAMPLED // len(rows), 100, 1000))
     return Held(
         part=part, truth=truth, scores=scores,
-        rows=tuple(_row(truth, scores[which], which, name, resamples, seed) for which, name in ROWS),
-        gain=bootstrap(truth, scores["graph"], scores["control"], resamples=resamples, seed=seed),
+        rows=tuple(_row(truth, scores[which], which, name, resamples, seed) for which, name in ROWS if which in scores),
+        gain=None if "graph" not in scores else bootstrap(
+            truth, scores["graph"], scores["control"], resamples=resamples, seed=seed
+        ),
         budgets=_budgets(truth, scores["best"]), expected=float(scores["best"].sum()), resamples=resamples,
     )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import numpy as np
 
 from marigram.evaluate.metrics import precision_recall
@@ -134,7 +136,10 @@ def _figures(findings: Findings) -> str:
     rows = [
         [(row.name, False), *(html.interval(x) for x in (row.auc, row.ap, row.recall))] for row in held.rows
     ]
-    rows.append([("gain by the graph", False), ("", True), html.interval(held.gain, sign=True), ("", True)])
+    if held.gain is not None:
+        rows.append(
+            [("gain by the graph", False), ("", True), html.interval(held.gain, sign=True), ("", True)]
+        )
     rows.append(
         [('<span class="muted">chance</span>', False), ("50.0", True), *([(f"{100 * base:.1f}", True)] * 2)]
     )
@@ -167,7 +172,9 @@ def _curves(held: Held) -> Scene:
 
 def _same(held: Held) -> bool:
     """Whether the model that scores is one of the two compared, score for score."""
-    return any(np.array_equal(held.scores["best"], held.scores[which]) for which in ("graph", "control"))
+    return any(
+        np.array_equal(held.scores["best"], score) for which, score in held.scores.items() if which != "best"
+    )
 
 
 def _budgets(held: Held) -> str:
@@ -190,8 +197,6 @@ def _columns(findings: Findings) -> str:
 
 
 def _footer(findings: Findings) -> str:
-    from marigram import __version__
-
     held = findings.held
     how = (
         f" AUC: DeLong. AP, recall and gain: {held.resamples:,} bootstrap resamples of the nodes within each class."
@@ -201,8 +206,8 @@ def _footer(findings: Findings) -> str:
         else ""
     )
     return (
-        f"<footer>marigram {text(__version__)}, detector {text(findings.model.kind)}. <i>The model</i> is refitted on "
-        "train and validation nodes after the choice, <i>with</i> and <i>without the graph</i> are fitted on train nodes."
+        f"<footer>marigram {text(version('marigram'))}, detector {text(findings.model.kind)}. <i>The model</i> is "
+        "refitted on train and validation nodes after the choice, <i>with</i> and <i>without the graph</i> on train nodes."
         f"{how}</footer>"
     )
 
