@@ -239,3 +239,35 @@ def test_arrays_that_cannot_be_written_to_have_no_kernel_of_their_own() -> None:
     assert len(run_dense.signatures) == kernels  # type: ignore[attr-defined]
     np.testing.assert_array_equal(after["value"], before["value"])
     assert not x.flags.writeable
+
+
+def test_verdicts_survive_arrow_and_joining() -> None:
+    rng = np.random.default_rng(5)
+    rows = [{"colour": str(c), "size": int(k)} for c, k in zip(*rng.integers(0, 4, (2, 400)), strict=True)]
+    rows[300] = {"colour": "odd", "size": -1}
+    detector = joint()
+    table = detector.update_many(mg.hash_features(rows))
+    back = JointVerdicts.from_arrow(table.to_arrow())
+    for name in ("value", "p_value", "score", "kind", "seq", "why", "coordinates", "changed_at", "before"):
+        np.testing.assert_array_equal(back[name], table[name], err_msg=name)
+    assert table.named(300)
+    assert [row.to_json() for row in back] == [row.to_json() for row in table]
+    assert [back.named(i) for i in range(400)] == [table.named(i) for i in range(400)]
+    with pytest.raises(ValueError, match="no column names"):
+        JointVerdicts.from_arrow(table.to_arrow().drop_columns("names"))
+
+    more = detector.update_many(mg.hash_features([{"colour": "0", "size": 0}, {"colour": "new", "size": 9}]))
+    both = JointVerdicts.concat([table, more])
+    assert len(both) == 402
+    assert [both.named(i) for i in (300, 401)] == [table.named(300), more.named(1)]
+    assert len(JointVerdicts.concat([]).to_arrow()) == 0
+
+
+def test_joining_keeps_the_shifts() -> None:
+    x = np.random.default_rng(6).normal(size=(900, 4))
+    x[600:, 2] += 6.0
+    detector = joint()
+    parts = [detector.update_many(x[:450]), detector.update_many(x[450:])]
+    told = parts[1].shifts
+    assert told
+    assert [shift.seq for shift in JointVerdicts.concat(parts).shifts] == [shift.seq for shift in told]

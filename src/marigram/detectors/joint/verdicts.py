@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Names = Callable[[int], tuple[str, ...]]
+_LISTS = ("coordinates", "why", "names")
 _MOVED = {"moved": (-1, np.int64), "moved_before": (np.nan, np.float64), "moved_after": (np.nan, np.float64)}
 
 
@@ -53,8 +54,8 @@ class JointVerdicts(Verdicts):
 
     @classmethod
     def made(
-        cls, columns: dict[str, Array], drift_rows: Array, drift: dict[str, Array], names: Names
-    ) -> JointVerdicts:
+        cls, columns: dict[str, Array], drift_rows: Array | None, drift: dict[str, Array], names: Names
+    ) -> Self:
         """Wrap columns that are known to fit."""
         table = cls._of(len(columns["kind"]), 1, columns, drift_rows, drift)
         table._names = names
@@ -80,7 +81,10 @@ class JointVerdicts(Verdicts):
     def named(self, row: int) -> list[str]:
         """What the coordinates of a row stand for, largest share first."""
         coordinates = self._columns["coordinates"][row]
-        return [" or ".join(self._names(int(j))) or str(j) for j in coordinates[coordinates >= 0].tolist()]
+        return [self._called(j) for j in coordinates[coordinates >= 0].tolist()]
+
+    def _called(self, coordinate: int) -> str:
+        return " or ".join(self._names(coordinate)) or str(coordinate)
 
     def _column(self, name: str) -> Array:
         if name in _MOVED and name not in self._columns:
@@ -109,15 +113,63 @@ class JointVerdicts(Verdicts):
         table._names = self._names
         return table
 
+    @classmethod
+    def concat(cls, tables: Iterable[Verdicts]) -> Self:
+        """Return the rows of all tables; a coordinate is called what any of them calls it."""
+        parts = list(tables)
+        table = super().concat(parts)
+        for name, dtype in (("coordinates", np.int64), ("why", np.float32)):
+            table._columns.setdefault(name, np.empty((0, NAMED), dtype))  # where there is no part
+        calls = [part._names for part in parts if isinstance(part, JointVerdicts)]
+        table._names = lambda j: tuple(dict.fromkeys(name for names in calls for name in names(j)))
+        return table
+
     def to_arrow(self) -> pa.Table:
-        """Return an Arrow table of the fields of every verdict, and the ``coordinates`` of ``why``."""
+        """Return an Arrow table of the fields of every verdict, with lists of ``coordinates`` and their ``names``.
+
+        These and ``why`` are of one length in each row, 0 where an event is not explained.  There are no shifts in it.
+        """
         import pyarrow as pa
 
+        coordinates = self._columns["coordinates"]
+        held = coordinates >= 0
+        ends = pa.array(np.concatenate([[0], held.sum(axis=1).cumsum()]).astype(np.int32))
+        called = {j: self._called(j) for j in np.unique(coordinates[held]).tolist()}
+        names = pa.array([called[j] for j in coordinates[held].tolist()], pa.string())
         table = super().to_arrow()
-        held = pa.array(
-            [row[row >= 0].tolist() for row in self._columns["coordinates"]], pa.list_(pa.int64())
+        shares = pa.ListArray.from_arrays(ends, pa.array(self._columns["why"][held]))
+        table = table.set_column(table.column_names.index("why"), "why", shares)
+        table = table.append_column(
+            "coordinates", pa.ListArray.from_arrays(ends, pa.array(coordinates[held]))
         )
-        return table.append_column("coordinates", held)
+        return table.append_column("names", pa.ListArray.from_arrays(ends, names))
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table) -> Self:
+        """Return the verdicts that :meth:`to_arrow` put into a table, also after Parquet; without their shifts.
+
+        Raises ``ValueError`` when a field of a joint verdict is absent.
+        """
+        import pyarrow as pa
+
+        from marigram.verdicts.arrow import arrow_columns
+
+        absent = [name for name in _LISTS if name not in table.column_names]
+        if absent:
+            raise ValueError(f"not a table of joint verdicts: it has no column {', '.join(absent)}")
+        lists = {name: table.column(name).to_pylist() for name in _LISTS}
+        n = len(table)
+        coordinates, shares = np.full((n, NAMED), -1, np.int64), np.zeros((n, NAMED), np.float32)
+        called: dict[int, tuple[str, ...]] = {}
+        for i, (held, why, names) in enumerate(zip(*lists.values(), strict=True)):
+            coordinates[i, : len(held)] = held
+            shares[i, : len(held)] = why
+            called.update((j, (name,)) for j, name in zip(held, names, strict=True))
+        unexplained = pa.nulls(n, pa.list_(pa.float32()))
+        columns = dict(arrow_columns(table.set_column(table.column_names.index("why"), "why", unexplained)))
+        columns.pop("score")
+        columns |= {"coordinates": coordinates, "why": shares}
+        return cls.made(columns, None, {}, lambda j: called.get(j, ()))
 
     def json_blocks(self) -> Iterator[bytes]:
         """Yield one JSON object a row, in blocks of whole lines; with ``coordinates`` and ``names``."""
