@@ -53,19 +53,19 @@ def test_a_class_that_is_absent_gives_nan() -> None:
 
 
 def test_intervals_cover_what_they_say() -> None:
-    """300 trials at 95 %: below 265 or above 299 has a chance below 1e-6 when the coverage is 93 to 97 %."""
+    """150 trials at 95 %: fewer than 125 have a chance below 1e-4 where the coverage is 93 % or more; all, 1e-3."""
     rng, true_auc = np.random.default_rng(1), 0.7602499389065233  # Φ(1 / √2)
     covered = {"delong": 0, "bootstrap": 0}
-    for trial in range(300):
+    for trial in range(150):
         truth = np.arange(200) < 60
         score = rng.normal(size=200) + truth
         for name, found in (
             ("delong", delong(truth, score)),
-            ("bootstrap", bootstrap(truth, score, figure="auc", resamples=200, seed=trial)),
+            ("bootstrap", bootstrap(truth, score, figure="auc", resamples=100, seed=trial)),
         ):
             covered[name] += found.low <= true_auc <= found.high
-    assert 265 <= covered["delong"] <= 299
-    assert 262 <= covered["bootstrap"] <= 299
+    assert 125 <= covered["delong"] < 150
+    assert 125 <= covered["bootstrap"] < 150
 
 
 def test_the_gain_of_a_model_over_itself_is_nothing_and_over_noise_is_found() -> None:

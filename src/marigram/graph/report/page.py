@@ -207,7 +207,8 @@ def _footer(findings: Findings) -> str:
     )
     return (
         f"<footer>marigram {text(version('marigram'))}, detector {text(findings.model.kind)}. <i>The model</i> is "
-        "refitted on train and validation nodes after the choice, <i>with</i> and <i>without the graph</i> on train nodes."
+        "refitted on train and validation nodes after the choice, <i>with</i> and <i>without the graph</i> on train "
+        "nodes."
         f"{how}</footer>"
     )
 
