@@ -36,7 +36,7 @@ from marigram.online.autoregression import (
 from marigram.online.context import EXPERTS, context_learn, context_start, predict
 from marigram.online.level import LARGEST, level_inflation, level_restart, level_step, level_value
 from marigram.online.scale import scale_floor, scale_step
-from marigram.online.season import read_calendar, season_learn, season_start, slot_of, window_of
+from marigram.online.season import BEHIND_SLOTS, read_calendar, season_learn, season_start, slot_of
 from marigram.thresholds.habits import record_learn, record_probability, severity, surprise
 from marigram.thresholds.tail import (
     ABOVE,
@@ -408,8 +408,8 @@ def run(
             if seasonal and timed and times[row + ahead] != NO_TIME:
                 k = slot_of(times[row + ahead])
                 prefetch(seasons, next_slot * season_size + 4 * k)
-                prefetch(seasons, next_slot * season_size + 496 + k)
-                prefetch(seasons, next_slot * season_size + 384 + 4 * window_of(times[row + ahead]))
+                for line in range(BEHIND_SLOTS, season_size, 64):
+                    prefetch(seasons, next_slot * season_size + line)
         if shards > 1 and slot_number % shards != shard:
             continue
         h = heads[slot_number]

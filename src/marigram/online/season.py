@@ -41,6 +41,8 @@ TABLE_FIELDS = [
 ]  # fmt: skip
 """Offsets in units of the coordinate's ``season_unit``; counts saturate at 255."""
 FIELDS = [("season_level", "f8"), ("season_scale", "f8"), ("season_unit", "f8"), ("season_n", "f4")]
+BEHIND_SLOTS = 4 * 2 * SLOTS
+"""Bytes of a table before the fields that every event touches."""
 CALENDAR = np.dtype(
     [
         ("slot", "i8"), ("slot_beside", "i8"), ("window", "i8"), ("window_beside", "i8"),
