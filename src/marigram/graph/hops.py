@@ -162,7 +162,7 @@ class HopFeatures:
         view = HopView(self, graph)
         names = tuple(n for names, _ in view.blocks(np.empty(0, np.int64)) for n in names)
         if names != self.names:
-            other = next(iter(set(names) ^ set(self.names)), "an order of columns")
+            other = min(set(names) ^ set(self.names), default="the order of columns")
             raise ParameterError(f"the graph has other attributes or edges than the one of fit: {other!r}")
         return view
 

@@ -56,7 +56,7 @@ class Calibration:
         a, b = _newton(scores, target, free_slope=True)
         if a < FLATTEST:
             a, b = FLATTEST, _newton(FLATTEST * scores, target, free_slope=False)[1]
-        return cls(a, b)
+        return cls(float(a), float(b))
 
     def apply(self, scores: Doubles) -> Doubles:
         """Return a probability for each score."""

@@ -7,7 +7,7 @@ from both. Labels of other nodes are never looked at.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Literal, Self, final
 
@@ -125,31 +125,50 @@ class NodeDetector:
         self._curves: dict[str, Calibration] = {}
         self._graph: Graph | None = None
 
+    @property
+    def steps(self) -> int:
+        """How many steps :meth:`fit` has."""
+        return 1 if self.kind == "unsupervised" else 2 + len(self._kinds) + bool(self.self_train)
+
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        return AUTO if self.kind == "auto" else (self.kind,)
+
     # --- learning ----------------------------------------------------------------------------------------------------
 
-    def fit(self, data: Any) -> Self:
+    def fit(self, data: Any, *, tell: Callable[[str], None] | None = None) -> Self:
         """Learn from a graph, a PyG ``Data`` or ``HeteroData``, or a networkx graph, and return self.
 
         Training nodes are learned from, validation nodes chosen by. Without masks all labelled nodes are for training;
         without a validation part a quarter of the training nodes is held out. The data are not changed.
+
+        Parameters
+        ----------
+        data
+            With labels, apart from ``"unsupervised"``.
+        tell
+            Called with its name at the beginning of each of the :attr:`steps`.
 
         Raises
         ------
         InputError
             No type has labels, or training lacks one of the classes.
         """
-        graph = as_graph(data)
+        graph, told = as_graph(data), tell or (lambda step: None)  # noqa: ARG005 - nobody listens
         if self.kind == "unsupervised":
+            told(self.kind)
             return self._fit_without_labels(graph)
         job = job_of(graph, target_of(graph, self._target), seed=self.seed)
         settings = replace(self.trees, seed=self.seed)
+        told("control, without the graph")
         control = tried("control", control_learner(settings), job)
-        winner = self._graph_model(job, settings)
+        winner = self._graph_model(job, settings, told)
         compared = Comparison.of(winner.logits, control.logits, job.labels[job.valid] == 1, seed=self.seed)
         uses_graph = not compared.gain < 0
         chosen = winner if uses_graph else control
+        told("training and validation together")
         self._scorers = {
-            "best": self._refitted(chosen),
+            "best": chosen.refitted(chosen.job.on_all()),
             "graph": winner.scorer,
             "control": control.scorer,
         }
@@ -169,20 +188,17 @@ class NodeDetector:
         self._graph = graph
         return self
 
-    def _graph_model(self, job: Job, settings: TreeSettings) -> Candidate:
-        kinds = AUTO if self.kind == "auto" else (self.kind,)
+    def _graph_model(self, job: Job, settings: TreeSettings, told: Callable[[str], None]) -> Candidate:
         found = {}
-        for kind in kinds:
+        for kind in self._kinds:
+            told(kind)
             learner = learner_of(kind, hops=self.hops, seed=self.seed, trees=settings)
             found[kind] = tried(kind, learner, job)
         winner = best(found)
         if self.self_train is False:
             return winner
+        told("self-training")
         return self_trained(winner, SelfTraining() if self.self_train is True else self.self_train)
-
-    def _refitted(self, chosen: Candidate) -> Scorer:
-        """The winner, learned from training and validation nodes."""
-        return chosen.refitted(chosen.job.on_all())
 
     def _fit_without_labels(self, graph: Graph) -> Self:
         target = target_of(graph, self._target, labelled=False)

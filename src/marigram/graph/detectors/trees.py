@@ -193,7 +193,7 @@ def _boost(
         "learning_rate": settings.rate,
         "num_leaves": 31,
         "min_data_in_leaf": max(2, min(20, len(x) // 100)),
-        "feature_fraction": 0.4,
+        "feature_fraction": min(0.4, max(0.1, 400 / x.shape[1])),
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "lambda_l2": 1.0,

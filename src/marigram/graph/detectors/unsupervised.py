@@ -1,13 +1,16 @@
 """Without labels: how far out a node lies, column by column, in what its surroundings look like.
 
-    s(v) = max over sides of  sum_j -log P(X_j beyond x_j),
+    s(v) = mean of t_j over the node's own columns + half the mean over the columns of its neighbours,
+    t_j = -log of the probability that column j lies as far out, on the side where v does,
 
-tail probabilities from the sorted values of each column (Z. Li et al., "ECOD", IEEE TKDE 2022). The logit of
-the share of nodes that lie farther out stands in for a score; it says how rare a node is, not how likely an anomaly.
+tail probabilities from the sorted values of each column (after Z. Li et al., "ECOD", IEEE TKDE 2022, which sums one
+side of all columns). The logit of the share of nodes that are less far out stands in for a score: it says how rare a
+node is, not how likely an anomaly.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -23,6 +26,7 @@ Doubles = NDArray[np.float64]
 
 POINTS = 1024
 """Quantiles that are kept of each column."""
+_OF_NEIGHBOURS = ("mean of ", "std of ", "min of ", "max of ")
 
 
 @final
@@ -49,7 +53,7 @@ class RarityLearner:
             if len(known):
                 points[:, j] = np.quantile(known, levels)
         scorer = RarityScorer(features, points, np.zeros(1))
-        raw = np.sort(scorer.sums(x).max(0))
+        raw = np.sort(scorer.tails(x).sum(1))
         return RarityScorer(features, points, np.quantile(raw, levels))
 
 
@@ -80,38 +84,36 @@ class RarityScorer:
         """All columns count alike."""
         return dict.fromkeys(self.names, 1 / max(len(self.names), 1))
 
-    def tails(self, x: Floats) -> tuple[Doubles, Doubles]:
-        """-log of the probability to lie at or below, and at or above each value: (n, d) twice, 0 where missing."""
-        below, above = np.zeros(x.shape), np.zeros(x.shape)
+    def tails(self, x: Floats) -> Doubles:
+        """t_j of each column, weighted as in s: (n, d); 0 where a value is missing."""
+        out = np.zeros(x.shape)
         count = len(self.points)
         for j in range(x.shape[1]):
             known = ~np.isnan(x[:, j])
             value = x[known, j]
-            up = np.searchsorted(self.points[:, j], value, "right")
-            down = np.searchsorted(self.points[:, j], value, "left")
-            below[known, j] = -np.log((up + 1) / (count + 1))
-            above[known, j] = -np.log((count - down + 1) / (count + 1))
-        return below, above
+            below = np.searchsorted(self.points[:, j], value, "right") + 1
+            above = count + 1 - np.searchsorted(self.points[:, j], value, "left")
+            out[known, j] = -np.log(np.minimum(below, above) / (count + 1))
+        return np.asarray(out * self._weights)
 
-    def sums(self, x: Floats) -> Doubles:
-        """Sum of both tails over the columns: (2, n)."""
-        below, above = self.tails(x)
-        return np.stack([below.sum(1), above.sum(1)])
+    @cached_property
+    def _weights(self) -> Doubles:
+        near = np.array([name.startswith(_OF_NEIGHBOURS) for name in self.names], np.bool_)
+        return np.asarray(np.where(near, 0.5 / max(near.sum(), 1), 1 / max((~near).sum(), 1)))
 
     def logits(self, graph: Graph, nodes: Ints) -> Doubles:
         """Logit of the share of nodes that are less far out: (n,); beyond all of them it grows on with s."""
-        raw = self.sums(self.features.view(graph).rows(nodes)).max(0)
+        raw = self.tails(self.features.view(graph).rows(nodes)).sum(1)
         count = len(self.ranks)
         share = (np.interp(raw, self.ranks, np.arange(count)) + 0.5) / count
         beyond = np.maximum(raw / max(self.ranks[-1], 1e-9) - 1, 0)
         return np.asarray(np.log(share / (1 - share)) + beyond)
 
     def parts(self, graph: Graph, node: int, most: int) -> Parts:  # noqa: ARG002 - edges are columns here
-        """The columns' tails on the side that decided."""
+        """What each column adds to s."""
         x = self.features.view(graph).rows(np.array([node]))
-        sides = self.tails(x)
-        side = sides[int(sides[1].sum() > sides[0].sum())][0]
-        return Parts([(n, float(v), float(c)) for n, v, c in zip(self.names, x[0], side, strict=True)], [])
+        added = self.tails(x)[0]
+        return Parts([(n, float(v), float(c)) for n, v, c in zip(self.names, x[0], added, strict=True)], [])
 
     def packed(self) -> Packed:
         """Quantiles as arrays."""

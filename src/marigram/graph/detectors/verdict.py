@@ -13,6 +13,8 @@ from marigram.evaluate.metrics import average_precision
 Verdict = Literal["helps", "does not help", "too few labels"]
 FEWEST_POSITIVES = 10
 RESAMPLES = 1000
+MANY = 50_000
+"""Validation nodes from which on a fifth of the resamples is enough: the interval is narrow."""
 
 
 @final
@@ -46,14 +48,16 @@ class Comparison:
         found = int(positive.sum())
         if not found or found == len(positive):
             return cls(np.nan, np.nan, np.nan, np.nan, np.nan, found, len(positive))
-        both = average_precision(positive, graph), average_precision(positive, control)
+        both = float(average_precision(positive, graph)), float(average_precision(positive, control))
+        first, second = _Ranking(graph, positive), _Ranking(control, positive)
         rng = np.random.default_rng([seed, 7])
         ones, zeros = np.flatnonzero(positive), np.flatnonzero(~positive)
-        gains = np.empty(RESAMPLES)
-        for i in range(RESAMPLES):
-            drawn = np.concatenate([rng.choice(ones, len(ones)), rng.choice(zeros, len(zeros))])
-            truth = positive[drawn]
-            gains[i] = average_precision(truth, graph[drawn]) - average_precision(truth, control[drawn])
+        gains = np.empty(RESAMPLES if len(positive) <= MANY else RESAMPLES // 5)
+        for i in range(len(gains)):
+            times = np.zeros(len(positive), np.int64)
+            for rows in (ones, zeros):
+                times[rows] = np.bincount(rng.integers(0, len(rows), len(rows)), minlength=len(rows))
+            gains[i] = first.average_precision(times) - second.average_precision(times)
         low, high = np.quantile(gains, [0.025, 0.975])
         return cls(*both, both[0] - both[1], float(low), float(high), found, len(positive))
 
@@ -75,6 +79,25 @@ class Comparison:
         shown = f"{self.graph_ap:.3f} with the graph, {self.control_ap:.3f} without"
         interval = f"{self.gain:+.3f}, 95 % interval {self.gain_low:+.3f} to {self.gain_high:+.3f}"
         return f"average precision on validation is {shown}: a gain of {interval}, {self.positives} anomalies"
+
+
+@final
+class _Ranking:
+    """Nodes in the order of their scores, sorted once for all resamples."""
+
+    def __init__(self, scores: NDArray[np.float64], positive: NDArray[Any]) -> None:
+        self.order = np.argsort(-scores, kind="stable")
+        ranked = scores[self.order]
+        self.last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))  # of equal scores
+        self.positive = positive[self.order]
+
+    def average_precision(self, times: NDArray[np.int64]) -> float:
+        """Average precision where node i occurs ``times[i]`` times."""
+        here = times[self.order]
+        found = np.cumsum(here * self.positive)[self.last]
+        flagged = np.cumsum(here)[self.last]
+        gained = np.diff(found, prepend=0)
+        return float((gained * found / np.maximum(flagged, 1)).sum() / found[-1])
 
 
 __all__ = ["FEWEST_POSITIVES", "Comparison", "Verdict"]

@@ -1,0 +1,134 @@
+"""`marigram graph score`: give every node of a graph the probability that a fitted detector sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marigram.cli._options import Json, command
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from marigram.graph import Graph, NodeDetector
+
+app = command("score")
+
+
+@app.command()
+def score(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", show_default=False, help="Folder of `graph build`, or an .npz or .mg file."
+        ),
+    ],
+    model: Annotated[
+        Path, typer.Option("--model", "-m", metavar="DIR", show_default=False, help="Folder of `graph fit`.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write all scores: .csv, .parquet or .jsonl."),
+    ] = None,
+    top: Annotated[
+        int, typer.Option("--top", min=0, metavar="N", help="Print so many, the highest first.")
+    ] = 20,
+    explain: Annotated[
+        int, typer.Option("--explain", min=0, metavar="N", help="Say for the first N of them why.")
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """Score the nodes of a graph, which need not be the one that was learned from."""
+    import sys
+
+    from marigram import graph as mgg
+
+    detector = mgg.NodeDetector.load(model)
+    graph = mgg.load(data)
+    scores = detector.score(graph)
+    if out is not None:
+        _write(out, graph, detector.node_type, scores)
+    as_json = json or not sys.stdout.isatty()
+    for row, node in enumerate(_highest(scores, top)):
+        why = detector.explain(node, graph, top=5) if row < explain else None
+        _print(graph, detector, node, float(scores[node]), why, as_json=as_json)
+
+
+def _highest(scores: NDArray[np.float64], top: int) -> list[int]:
+    import numpy as np
+
+    known = np.flatnonzero(~np.isnan(scores))
+    return [int(i) for i in known[np.argsort(-scores[known], kind="stable")[:top]]]
+
+
+def _print(graph: Graph, detector: NodeDetector, node: int, value: float, why: Any, *, as_json: bool) -> None:
+    """One node, and, when known, what carried its score."""
+    import msgspec
+    import numpy as np
+
+    table = graph.nodes[detector.node_type]
+    row = int(np.flatnonzero(graph.places(detector.node_type) == node)[0])
+    name = str(table.ids[row]) if table.ids is not None else str(node)
+    if as_json:
+        told: dict[str, Any] = {"node": node, "type": detector.node_type, "id": name, "score": value}
+        if why is not None:
+            told |= {
+                "features": [{"name": n, "value": _plain(v), "logit": c} for n, v, c in why.features],
+                "neighbours": [
+                    {"type": t, "number": u, "by": "-".join(kind), "logit": c}
+                    for t, u, kind, c in why.neighbours
+                ],
+                "edges": [{"type": "-".join(kind), "row": r, "logit": c} for kind, r, c in why.edges],
+            }
+        typer.echo(msgspec.json.encode(told))
+        return
+    typer.echo(f"{value:.4f}  {detector.node_type} {name}")
+    if why is not None:
+        for column, v, c in why.features:
+            typer.echo(f"        {c:+.2f}  {column} = {v:.6g}")
+        for kind, number, edge_type, c in why.neighbours:
+            typer.echo(f"        {c:+.2f}  {kind} {number} by {'-'.join(edge_type)}")
+
+
+def _plain(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if value == value else None
+
+
+def _write(path: Path, graph: Graph, node_type: str, scores: NDArray[np.float64]) -> None:
+    """All nodes of the scored type, in the order of their table."""
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    from marigram.errors import ParameterError
+
+    table, places = graph.nodes[node_type], graph.places(node_type)
+    columns: dict[str, Any] = {"node": places}
+    if table.ids is not None:
+        columns["id"] = table.ids
+    rows = pa.table({**columns, "score": scores[places]})
+    if path.suffix == ".csv":
+        pyarrow.csv.write_csv(rows, path)
+    elif path.suffix in (".parquet", ".pq"):
+        pyarrow.parquet.write_table(rows, path)
+    elif path.suffix == ".jsonl":
+        with path.open("wb") as sink:
+            sink.writelines(_lines(rows))
+    else:
+        raise ParameterError(f"--out takes .csv, .parquet or .jsonl, not {path.name!r}")
+
+
+def _lines(rows: Any) -> Iterator[bytes]:
+    import msgspec
+
+    for batch in rows.to_batches(65_536):
+        for row in batch.to_pylist():
+            yield msgspec.json.encode(row) + b"\n"
+
+
+__all__ = ["app"]

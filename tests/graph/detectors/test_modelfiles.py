@@ -1,0 +1,126 @@
+"""A saved model is the same model; what is damaged, foreign or able to run is refused."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.graph.detectors.graphs import QUICK, planted
+
+from marigram import graph as mgg
+from marigram.errors import InputError, SnapshotError
+from marigram.graph.detectors.forest import Forest
+
+
+@pytest.fixture(scope="module")
+def graph() -> mgg.Graph:
+    return planted(0, by="neighbours", n=300)
+
+
+@pytest.fixture(scope="module")
+def model(graph: mgg.Graph) -> mgg.NodeDetector:
+    return mgg.NodeDetector(hops=2, trees=QUICK, self_train=mgg.SelfTraining(ratio=2)).fit(graph)
+
+
+def test_a_loaded_model_is_the_same(graph: mgg.Graph, model: mgg.NodeDetector, tmp_path: Path) -> None:
+    model.save(tmp_path / "model")
+    again = mgg.NodeDetector.load(tmp_path / "model")
+    for which in ("best", "graph", "control"):
+        np.testing.assert_array_equal(again.score(graph, which), model.score(graph, which))
+    assert again.report == model.report
+    assert again.explain(3, graph) == model.explain(3)
+    again.save(tmp_path / "again")
+    for file in (tmp_path / "model").iterdir():
+        if file.name != "model.json":
+            assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["unsupervised", "sage"])
+def test_other_kinds_are_saved_too(kind: str, graph: mgg.Graph, tmp_path: Path) -> None:
+    if kind == "sage":
+        pytest.importorskip("torch")
+    first = mgg.NodeDetector(kind, hops=1, trees=QUICK).fit(graph)
+    first.save(tmp_path)
+    again = mgg.NodeDetector.load(tmp_path)
+    np.testing.assert_array_equal(again.score(graph), first.score(graph))
+    assert again.verdict == first.verdict
+
+
+def test_no_file_holds_a_pickle(model: mgg.NodeDetector, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".mg", ".txt"}
+    for file in tmp_path.iterdir():
+        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever pickle makes of it
+            pickle.loads(file.read_bytes())  # noqa: S301 - our own file
+
+
+def test_any_changed_byte_is_refused(model: mgg.NodeDetector, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    files = [file for file in sorted(tmp_path.iterdir()) if file.name != "model.json"]
+    for file in files:
+        content = file.read_bytes()
+        middle = len(content) // 2
+        file.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+        with pytest.raises(SnapshotError):
+            mgg.NodeDetector.load(tmp_path)
+        file.write_bytes(content)
+    mgg.NodeDetector.load(tmp_path)
+
+
+def test_a_missing_file_a_foreign_head_and_a_newer_version_are_refused(
+    model: mgg.NodeDetector, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        mgg.NodeDetector.load(tmp_path / "nowhere")
+    with pytest.raises(SnapshotError, match=r"no model\.json"):
+        mgg.NodeDetector.load(tmp_path)
+    model.save(tmp_path)
+    head = json.loads((tmp_path / "model.json").read_text())
+    for change in ({"version": 99}, {"format": "other"}, {"files": {}}, {"about": {}}):
+        (tmp_path / "model.json").write_text(json.dumps(head | change))
+        with pytest.raises(SnapshotError):
+            mgg.NodeDetector.load(tmp_path)
+    outside = {"../best.mg": head["files"]["best.mg"]}
+    (tmp_path / "model.json").write_text(json.dumps(head | {"files": outside}))
+    with pytest.raises(SnapshotError, match="outside"):
+        mgg.NodeDetector.load(tmp_path)
+
+
+def test_a_pickle_is_refused_before_it_is_opened(model: mgg.NodeDetector, tmp_path: Path) -> None:
+    file = tmp_path / "model.pkl"
+    file.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(SnapshotError, match="pickle"):
+        mgg.NodeDetector.load(file)
+    model.save(tmp_path / "model")
+    (tmp_path / "model" / "best.mg").write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(SnapshotError, match="pickle"):
+        mgg.NodeDetector.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("extra", [False, True])
+def test_the_arrays_of_a_forest_are_scikit_learns_forest(extra: bool) -> None:
+    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 4)).astype(np.float32)
+    y, weights = (x[:, 0] + rng.normal(size=200) > 1).astype(int), rng.random(200) + 0.5
+    ours = Forest.grow(x, y, weights, trees=7, leaf=2, extra=extra, seed=3)
+    make = ExtraTreesClassifier if extra else RandomForestClassifier
+    theirs = make(7, min_samples_leaf=2, bootstrap=True, max_samples=200, random_state=3).fit(x, y, weights)
+    new = rng.normal(size=(500, 4)).astype(np.float32)
+    np.testing.assert_allclose(ours.shares(new), theirs.predict_proba(new)[:, 1], atol=1e-6)
+    parts = ours.contributions(new)
+    np.testing.assert_allclose(parts.sum(1), ours.shares(new), atol=1e-6)
+
+
+def test_a_forest_that_runs_in_circles_is_refused() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    forest = Forest.grow(x, x[:, 0] > 0, np.ones(50), trees=2, leaf=1, extra=False, seed=0)
+    for name, value in (("left", 0), ("right", 10**6), ("feature", 9)):
+        arrays = {k: a.copy() for k, a in forest.to_arrays().items()}
+        arrays[name][0] = value
+        with pytest.raises(SnapshotError):
+            Forest.from_arrays(arrays)
