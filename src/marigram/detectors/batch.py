@@ -110,7 +110,7 @@ def call_kernel(
     why = columns["why"] if d > 1 else _NO_WHY
     expected, lower, upper = (columns[name].reshape(n, d) for name in ("expected", "lower", "upper"))
     count: int = run(
-        table.heads, table.coords, table.seasons, table.largest, table.settings,
+        table.heads, table.coords, table.seasons, table.largest, table.pool, table.settings,
         slots, values, times, shard, shards,
         columns["seq"], columns["n"], columns["p_value"], expected, lower, upper, columns["kind"], columns["severity"],
         columns["episode"], columns["notice"], columns["late"], why,

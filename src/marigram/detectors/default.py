@@ -37,7 +37,7 @@ class Detector:
     season
         ``"auto"``: events with times get a context of time of day and week; ``"off"``: never.
     pool
-        In a fleet, share the shape of the tail with young keys.
+        In a fleet, judge young keys by the tail of all; see :class:`~marigram.detectors.parameters.Parameters`.
     joint
         Judge a vector by one distance instead of coordinate by coordinate: for many coordinates, dense or sparse;
         see :class:`marigram.JointDetector`, which this makes.

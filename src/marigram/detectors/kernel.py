@@ -80,6 +80,10 @@ EPISODE_GAP = 200
 UNUSUAL = 3.0
 DRIFT_SEVERITY = 4.0
 HABIT_MEMORY = 32768.0
+POOLED = 500.0
+"""With ``pool``, a key takes the tail of all keys until its own holds this many residuals."""
+POOL_FIT, POOL_MEMORY = 500.0, 65536.0
+"""Residuals of all keys from which their tail is fitted, and at which its counts are halved."""
 OFF_THE_GRID = 256.0
 """A median z this large says only that the scale is far too small."""
 SCRATCH = np.dtype(
@@ -250,12 +254,20 @@ def forget_bins(bins, n, count):
 
 @piece
 def release(tail, bins, n, memory):
-    """Let the residual whose delay is over into the tail, then free its place."""
+    """Let the residual whose delay is over into the tail."""
     i = n - LATE
     if i >= 0:
         k = bins[i & (KEPT - 1)]
         if k != EMPTY:
             tail_add(tail, k, memory)
+
+
+@piece
+def share(everyone, bins, n):
+    """Let the residual whose delay is over into the tail of all keys too."""
+    k = bins[(n - LATE) & (KEPT - 1)]
+    if k != EMPTY:
+        tail_add(everyone, k, POOL_MEMORY)
 
 
 @once
@@ -378,7 +390,7 @@ def restart_scale(c, n, count):
 
 @kernel
 def run(
-    heads, coords, seasons, largest, settings, slots, values, times, shard, shards,
+    heads, coords, seasons, largest, pool, settings, slots, values, times, shard, shards,
     seq, learned, p_value, expected, lower, upper, kind, sev, episode, notice, late, why,
     drift_rows, changed_at, before, after, resolves, scratch, calendar, work,
 ):  # fmt: skip
@@ -397,6 +409,8 @@ def run(
     coord_size = coords.itemsize * d
     season_size = seasons.itemsize * d
     w = calendar[0]
+    everyone = pool[0].tail
+    pooled = settings[0].pool != 0
     for row in range(rows):
         slot_number = slots[row]
         if row + ahead < rows and d == 1:
@@ -459,9 +473,13 @@ def run(
         # ---- predict and score
         score_event(coords, seasons, slot_number, w, values, row, n, d, scratch)
         z_max, which, first_other = largest_z(coords, slot_number, d, scratch, usable)
+        tail = h.tail
         z_alpha = h.z_alpha
-        if h.tail.first == 0:
-            z_alpha = alpha_quantile(h.tail, alpha if d == 1 else alpha / d)
+        if pooled and tail.total < POOLED and everyone.first > 0:
+            tail = everyone
+            z_alpha = everyone.z_alpha
+        elif tail.first == 0:
+            z_alpha = alpha_quantile(tail, alpha if d == 1 else alpha / d)
         learning = n < LEARNING
         floor = 1.0 / (n + 2.0)
         unbounded = learning and floor > alpha
@@ -474,7 +492,7 @@ def run(
                     why[row, j] = 0.0
             continue
         if d == 1:
-            p, p0 = probabilities(h.tail, z_max, log_alpha)
+            p, p0 = probabilities(tail, z_max, log_alpha)
             scratch[0].p = p
         else:
             p = joint_probability(h.tail, largest[slot_number].tail, z_max, log_alpha, d)
@@ -566,7 +584,7 @@ def run(
 
         # ---- learn
         learn_event(
-            h, coords, seasons, largest, slot_number, w, d, scratch, n, z_max, l2, anomaly, learning,
+            h, coords, seasons, largest, everyone, pooled, slot_number, w, d, scratch, n, z_max, l2, anomaly, learning,
             level_fired, first_other, alpha, work,
         )  # fmt: skip
     return drifts
@@ -780,7 +798,7 @@ def move_scales(h, coords, k, d, n):
 
 @once
 def learn_event(
-    h, coords, seasons, largest, k, w, d, scratch, n, z_max, l2, anomaly, learning, level_fired,
+    h, coords, seasons, largest, everyone, pooled, k, w, d, scratch, n, z_max, l2, anomaly, learning, level_fired,
     first_other, alpha, work,
 ):  # fmt: skip
     """Learn the event: every coordinate, the tails, the habits; then refit what is due."""
@@ -792,6 +810,8 @@ def learn_event(
         c = coords[k, j]
         q = scratch[j]
         release(h.tail, c.bins, n, memory)
+        if pooled and n >= LEARNING + LATE:
+            share(everyone, c.bins, n)
         if q.z < 0.0:
             c.bins[n & (KEPT - 1)] = EMPTY
             c.ring[n & (RING - 1)] = c.ring[(n - 1) & (RING - 1)]
@@ -825,6 +845,8 @@ def learn_event(
     due = h.tail.total >= h.tail.due and h.tail.total >= FIRST_FIT
     if due:
         refit(h.tail, alpha if d == 1 else alpha / d, memory, 1.0, work)
+    if pooled and everyone.total >= everyone.due and everyone.total >= POOL_FIT:
+        refit(everyone, alpha, POOL_MEMORY, 1.0, work)
     if d > 1:
         top = largest[k]
         if n == START:

@@ -22,8 +22,8 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     season
         ``"auto"``: events that carry times get a time-of-day and time-of-week context; ``"off"``: never.
     pool
-        Share the shape of the tail over the keys of a fleet while a key is young.  Off by default: with it on,
-        keys influence each other.
+        Until a key holds 500 residuals of its own, judge it by the tail of all keys of its fleet.  Off by default:
+        with it on, keys influence each other.  For events of one number, in one thread.
     """
 
     alpha: float = 1e-3

@@ -41,8 +41,10 @@ class OneRow:
         times = NO_TIMES if time is None else self._time
         drifted = call_kernel(table, _SLOT, self.value, times, columns, drifts, self._rooms, 0, 1) > 0
         scalar = table.d == 1
-        cells = {name: columns[name][0] for name in ("expected", "lower", "upper")}
-        levels = {name: drifts[name][0, 0] if scalar else drifts[name][0] for name in ("before", "after")}
+
+        def level(name: str) -> Any:
+            return _levels(drifts[name][0, 0] if scalar else drifts[name][0]) if drifted else None
+
         return Verdict(
             id=own,
             key=key,
@@ -60,8 +62,11 @@ class OneRow:
             resolves=int(drifts["resolves"][0]) if drifted else None,
             late=bool(columns["late"][0]),
             why=[1.0] if scalar else columns["why"][0].tolist(),
-            **{name: cell.tolist() for name, cell in cells.items()},
-            **{name: _levels(level) if drifted else None for name, level in levels.items()},
+            expected=columns["expected"][0].tolist(),
+            lower=columns["lower"][0].tolist(),
+            upper=columns["upper"][0].tolist(),
+            before=level("before"),
+            after=level("after"),
         )
 
 

@@ -79,6 +79,8 @@ class StateTable:
     def __init__(self, parameters: Parameters, d: int = 1, capacity: int = 0) -> None:
         if d < 1:
             raise ParameterError(f"d must be at least 1, got {d}")
+        if parameters.pool and d > 1:
+            raise ParameterError(f"pool=True is for events of one number, got {d}")
         self.parameters = parameters
         self.d = d
         self.settings = parameters.settings()

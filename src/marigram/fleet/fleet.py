@@ -85,6 +85,10 @@ class Fleet:
                 "a fleet is of default detectors: keep one joint detector for each key instead"
             )
         self.parameters: Parameters = (Detector() if detector is None else detector).parameters
+        if self.parameters.pool and threads != 1:
+            raise ParameterError(
+                "pool=True lets keys share a tail in the order of their events: threads must be 1"
+            )
         self._memory = None if memory is None else _bytes(memory)
         self._spill = None if spill is None else Path(spill)
         self._shares = Shares(threads)
