@@ -34,13 +34,12 @@ def smoothness(stream: Play) -> float:
     return float((stream.pool**2).sum(axis=1).mean() + 1.0) / 4.0
 
 
-def plain(rate: float) -> Scores:
-    """SGD at a fixed step."""
+def plain(rate: float, follow: bool = False) -> Scores:
+    """SGD at a fixed step; with ``follow``, M is the larger of an event's own and the running median of all."""
 
     def score(stream: Play) -> Floats:
-        return contrast(
-            stream, mg.ClippedLogistic("constant", None, rate=rate, smoothness=smoothness(stream))
-        )
+        M = "auto" if follow else smoothness(stream)
+        return contrast(stream, mg.ClippedLogistic("constant", None, rate=rate, smoothness=M))
 
     return score
 
@@ -56,11 +55,12 @@ def decaying(alpha: float) -> Scores:
     return score
 
 
-def clipped(rate: float, tau: float) -> Scores:
-    """Clipped SGD at a fixed step, the level a running quantile of the gradients' norms."""
+def clipped(rate: float, tau: float, follow: bool = False) -> Scores:
+    """Clipped SGD at a fixed step, the level a running quantile of the gradients' norms; ``follow`` as for plain."""
 
     def score(stream: Play) -> Floats:
-        model = mg.ClippedLogistic("constant", "quantile", tau=tau, rate=rate, smoothness=smoothness(stream))
+        M = "auto" if follow else smoothness(stream)
+        model = mg.ClippedLogistic("constant", "quantile", tau=tau, rate=rate, smoothness=M)
         return contrast(stream, model)
 
     return score

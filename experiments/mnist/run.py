@@ -19,6 +19,7 @@ from experiments import common
 from marigram.datasets.local import DatasetMissingError
 
 CHOICE_SEED, REPORT_SEED = 1000, 0
+FOLLOWED = ", M followed"
 
 
 def measure(run: Run) -> None:
@@ -58,18 +59,26 @@ def auc(stream: Play, scores: Floats, skipped: int) -> float:
     return float(roc_auc_score(stream.anomaly[skipped:], scores[skipped:]))
 
 
-def report(run: Run, name: str, numerals: Numerals, rate: float, tau: float, plain_rate: float) -> None:
-    """The table of one set of numerals: every method on the same streams, clean and corrupted."""
-    config = run.config
+def compared(config: dict[str, Any], rate: float, tau: float, plain_rate: float) -> dict[str, Scores]:
+    """What scores each stream, by the names of the table."""
     methods: dict[str, Scores] = {"clipped": models.clipped(rate, tau), "plain": models.plain(plain_rate)}
     methods |= {f"plain, rate {r:g}": models.plain(r) for r in config["rates"]}
     methods |= {f"decaying, t^-{a:.2g}": models.decaying(a) for a in (1 / 2, 2 / 3, 1.0)}
+    methods["clipped" + FOLLOWED] = models.clipped(rate, tau, follow=True)
+    methods |= {f"plain, rate {r:g}" + FOLLOWED: models.plain(r, follow=True) for r in config["rates"]}
     methods |= {
         "one class: mean, half-life 20, clipped": models.one_class(20.0, "quantile"),
         "one class: mean, half-life 20, plain": models.one_class(20.0, None),
         "one class: mean of all, plain": models.one_class(None, None),
         "one class: joint detector": models.joint(0),
     }
+    return methods
+
+
+def report(run: Run, name: str, numerals: Numerals, rate: float, tau: float, plain_rate: float) -> None:
+    """The table of one set of numerals: every method on the same streams, clean and corrupted."""
+    config = run.config
+    methods = compared(config, rate, tau, plain_rate)
     found: dict[str, list[list[float]]] = {method: [] for method in methods}
     for corrupted in (0.0, 0.5):
         streams = [stream_of(config, numerals, REPORT_SEED + s, corrupted) for s in range(config["seeds"])]
@@ -83,16 +92,14 @@ def report(run: Run, name: str, numerals: Numerals, rate: float, tau: float, pla
         ]
         for method, values in found.items()
     ]
-    for k, label in enumerate(labels):
-        best = max((m for m in found if m.startswith("plain")), key=lambda m: np.mean(found[m][k]))
-        ahead = np.subtract(found["clipped"][k], found[best][k])
-        run.figure(f"{name}, clipped ahead of the best plain, {label}", ahead)
-    rows.append(
-        [
-            "clipped ahead of the best plain",
-            *(run.figures[f"{name}, clipped ahead of the best plain, {x}"] for x in labels),
-        ]
-    )
+    for followed in ("", FOLLOWED):
+        plain = [m for m in found if m.startswith("plain") and m.endswith(FOLLOWED) == bool(followed)]
+        ahead = []
+        for k, label in enumerate(labels):
+            best = max(plain, key=lambda m: np.mean(found[m][k]))
+            lead = np.subtract(found["clipped" + followed][k], found[best][k])
+            ahead.append(run.figure(f"{name}, clipped ahead of the best plain{followed}, {label}", lead))
+        rows.append([f"clipped ahead of the best plain{followed}", *ahead])
     run.table(f"AUC over the stream, {name}, {config['seeds']} seeds", ["method", *labels], rows, ".4f")
     if run.out is not None:
         stream = stream_of(config, numerals, REPORT_SEED)
