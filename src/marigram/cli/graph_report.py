@@ -50,7 +50,7 @@ def report(
     if not quiet:
         say("reading the model" if model else "fitting the default detector")
     fitted = mgg.NodeDetector.load(model) if model else mgg.NodeDetector(seed=seed).fit(graph)
-    page = mgg.Report(graph, fitted, title=title or f"Graph {data.name}", top=top, seed=seed)
+    page = mgg.Report(graph, fitted, title=title or f"Graph {data.stem}", top=top, seed=seed)
     page.save(out)
     _print(page.as_dict(), out, json=json)
 

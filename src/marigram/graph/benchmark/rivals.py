@@ -70,7 +70,7 @@ def flatten(graph: Graph, node_type: str) -> Flat:
 
 
 def extra_trees(flat: Flat, labels: NDArray[np.int8], seed: int, *, neighbours: bool) -> Floats:
-    """Sixty extremely randomised trees with balanced classes, the floor that every detector should clear.
+    """Sixty extremely randomised trees, classes balanced, leaves of two rows: a floor that detectors should clear.
 
     With ``neighbours`` on attributes, their means over one and two hops, and the logarithm of the degree; else on the
     attributes alone.
@@ -81,9 +81,9 @@ def extra_trees(flat: Flat, labels: NDArray[np.int8], seed: int, *, neighbours: 
     known = labels >= 0
     if not x.shape[1]:
         return np.zeros(len(labels))
-    forest = ExtraTreesClassifier(60, class_weight="balanced", random_state=seed, n_jobs=1).fit(
-        x[known], labels[known]
-    )
+    forest = ExtraTreesClassifier(
+        60, class_weight="balanced", min_samples_leaf=2, random_state=seed, n_jobs=1
+    ).fit(x[known], labels[known])
     return np.asarray(forest.predict_proba(x)[:, 1], np.float64)
 
 
