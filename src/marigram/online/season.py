@@ -34,6 +34,8 @@ AVERAGED, SLOT_AVERAGED = 1.0 / LEVEL_STEP, 1.0 / SLOT_STEP - 2.0
 CLIP = 3.4
 LARGEST_OFFSET = 1e37
 """In units; keeps the single-precision table finite."""
+FURTHEST = 1e301
+"""What a table may add to the slow level: beyond any value, and finite."""
 
 TABLE_FIELDS = [
     ("slot_offset", "f4", (2 * SLOTS,)), ("window_offset", "f4", (WINDOWS,)),
@@ -118,8 +120,8 @@ def season_curves(c, g, w):
         bend = w.slot_share * (slot_value(g, beside) - slot)
     if g.window_count[w.window_beside] > 0:
         bend += w.window_share * (g.window_offset[w.window_beside] - window)
-    constant = c.season_level + c.season_unit * (slot + window)
-    return constant, constant + c.season_unit * bend
+    constant = c.season_level + clip(c.season_unit * (slot + window), FURTHEST)
+    return constant, constant + clip(c.season_unit * bend, FURTHEST)
 
 
 @piece
@@ -139,7 +141,7 @@ def season_learn(c, g, w, residual, straight, scale):
     step = 1.5 / (c.season_n + 16.0) if c.season_n < 1484.0 else 0.001
     c.season_scale = larger(own * exp_small(step * ((q - 1.0) / (q + 1.0))), scale_floor(c.season_level))
     c.season_level += (1.0 / c.season_n if c.season_n < AVERAGED else LEVEL_STEP) * e
-    e /= c.season_unit
+    e = clip(e / c.season_unit, LARGEST_OFFSET)
     count = g.slot_count[slot]
     if count < 255:
         g.slot_count[slot] = count + 1
@@ -151,8 +153,9 @@ def season_learn(c, g, w, residual, straight, scale):
     if count < 255:
         g.window_count[window] = count + 1
     share = larger(1.0 / (count + PRIOR_EVENTS), WINDOW_STEP)
-    e = clip(straight, CLIP * own) / c.season_unit
+    e = clip(clip(straight, CLIP * own) / c.season_unit, LARGEST_OFFSET)
     first, end = (window % A_DAY, WEEKEND) if window < WEEKEND else (WEEKEND + window % A_DAY, WINDOWS)
     for k in range(first, end, A_DAY):
-        g.window_offset[k] -= share * e * (0.2 if first < WEEKEND else 0.5)
+        shared = share * e * (0.2 if first < WEEKEND else 0.5)
+        g.window_offset[k] = clip(g.window_offset[k] - shared, LARGEST_OFFSET)
     g.window_offset[window] = clip(g.window_offset[window] + share * e, LARGEST_OFFSET)
