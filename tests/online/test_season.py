@@ -81,7 +81,5 @@ def test_a_week_that_swings_is_expected():
     verdicts = mg.Detector().update_many(season_of + rng.normal(size=len(times)), times)
     late = slice(288 * 28, None)
     error = verdicts["expected"][late] - season_of[late]
-    assert (
-        np.sqrt(np.mean(error**2)) < 0.75
-    )  # standard deviations of the noise
+    assert np.sqrt(np.mean(error**2)) < 0.75  # standard deviations of the noise
     assert np.count_nonzero(verdicts["kind"][late] == mg.Kind.DRIFT) == 0

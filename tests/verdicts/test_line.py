@@ -60,9 +60,13 @@ def test_a_drift_of_the_spread_does_not_speak_of_a_level_that_moved():
 def test_a_notice_within_the_promised_rate_says_why_it_is_told():
     notice = verdict(Kind.NORMAL, value=55.0, p_value=[0.03], severity=[3.3], notice=[True])
     line = alert_line(notice)
-    assert "unusual" in line and "1 in 2,000" in line and "inside the range, yet rare for this key" in line
+    assert "unusual" in line
+    assert "1 in 2,000" in line
+    assert "inside the range, yet rare for this key" in line
     quiet = alert_line(verdict(Kind.NORMAL, value=55.0, p_value=[0.03], severity=[3.3]))
-    assert "normal" in quiet and "1 in 30" in quiet and "rare" not in quiet
+    assert "normal" in quiet
+    assert "1 in 30" in quiet
+    assert "rare" not in quiet
 
 
 def test_a_vector_tells_its_largest_shares_by_name():
