@@ -34,7 +34,7 @@ KERNEL_ROOMS = (
     "detectors",
     "fleet",
     "events",
-    "graph",
+    "graph/kernels",
     "cli/speed",
 )
 """The rooms whose files may hold compiled functions; a test refuses Numba anywhere else."""

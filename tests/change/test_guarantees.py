@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.change.families import FAMILIES
+from experiments.change_points.streams import FAMILIES
 
 import marigram as mg
 

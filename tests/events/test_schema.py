@@ -101,6 +101,15 @@ def test_a_column_of_half_numbers_is_no_column_of_numbers():
     assert infer(rows)[0].values == ("b",)
 
 
+def test_what_is_no_column_of_numbers_says_why():
+    rows = [{"host": "a", "load": x, "spare": None} for x in (1.5, "oops", 2.5, "?", 1.0)]
+    with pytest.raises(InputError) as refused:
+        infer(rows)
+    assert "'load' (numbers in 3 of 5 rows; say --value load to watch them)" in str(refused.value)
+    assert "'spare' (empty in all of 5 rows)" in str(refused.value)
+    assert "'host'," in str(refused.value)
+
+
 def test_nothing_to_watch():
     with pytest.raises(InputError, match="no column of numbers to watch among 'note'"):
         infer([{"note": "x"}])

@@ -8,7 +8,7 @@ import pytest
 from marigram import graph as mgg
 from marigram.errors import ParameterError
 from marigram.graph.hops import HopFeatures, Rows
-from marigram.graph.hops_kernels import gather_gaps, gather_means, gather_past, gather_spread, visible_stops
+from marigram.graph.kernels.hops import gather_gaps, gather_means, gather_past, gather_spread, visible_stops
 
 
 def random_graph(seed: int, *, n: int = 30, edges: int = 80, d: int = 3, timed: bool = False) -> mgg.Graph:

@@ -9,7 +9,7 @@ import pytest
 import marigram
 
 PACKAGE = Path(marigram.__file__).parent
-COMPILED = {"kernel", "once", "part", "piece", "vector_part", "intrinsic", "overload", "njit", "vectorize"}
+COMPILED = {"kernel", "once", "part", "piece", "intrinsic", "overload", "njit", "vectorize"}
 
 
 def written_functions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from marigram.detectors.kernel import SCRATCH, run
+from marigram.detectors.kernel import run
+from marigram.detectors.scoring import SCRATCH
 from marigram.detectors.state import StateTable
 from marigram.errors import ParameterError
 from marigram.online.season import CALENDAR

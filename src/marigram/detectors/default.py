@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from marigram import snapshots
 from marigram.detectors.batch import new_columns, process, process_shard, with_drifts
-from marigram.detectors.kernel import NO_TIME
+from marigram.detectors.limits import NO_TIME
 from marigram.detectors.parameters import Parameters
 from marigram.detectors.single import OneRow
 from marigram.detectors.state import StateTable

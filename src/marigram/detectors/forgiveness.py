@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from marigram.detectors.kernel import joint_quantile
+from marigram.detectors.scoring import joint_quantile
 from marigram.detectors.state import StateTable
 from marigram.numerics.grid import BINS, EDGES
 from marigram.numerics.jit import kernel

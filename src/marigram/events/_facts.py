@@ -1,6 +1,6 @@
 """What a sample of rows shows of one column: the ground on which a schema is inferred.
 
-A few bad cells do not hide what a column is: it is what nine in ten of its cells are, and the others will be rejected
+A few bad cells do not hide what a column is: it is what four in five of its cells are, and the others will be rejected
 with their line when they are read.
 """
 
@@ -19,7 +19,7 @@ __all__ = ["Facts", "facts_of"]
 _MAGNITUDES = (("s", 1e8, 4.2e9), ("ms", 1e11, 4.2e12), ("us", 1e14, 4.2e15), ("ns", 1e17, 4.2e18))
 
 
-_MOST = 0.9
+_MOST = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)

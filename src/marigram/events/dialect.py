@@ -22,6 +22,8 @@ _TABLES: tuple[tuple[bytes, Format], ...] = (
     (b"ARROW1", "arrow"),
     (b"\xff\xff\xff\xff", "arrow"),
 )
+_SUFFIXES = {".parquet": "Parquet", ".arrow": "Arrow IPC", ".feather": "Arrow IPC", ".ipc": "Arrow IPC"}
+"""What a name promises and the first bytes then did not keep."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS = ",;\t|"
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -61,7 +63,12 @@ def header_of(line: bytes, schema: Schema, name: str) -> list[str]:
     """Return the names of the columns of a CSV file whose first line is this one."""
     try:
         cells = cells_of(line.decode().removesuffix("\r"), schema.delimiter or ",")
-    except (UnicodeDecodeError, BadLine) as error:
+    except UnicodeDecodeError as error:
+        form = next((form for suffix, form in _SUFFIXES.items() if name.lower().endswith(suffix)), None)
+        claim = f"does not begin as {form} does, and " if form else ""
+        where = f"byte {error.start + 1} of its first line is {line[error.start]:#04x}"
+        raise InputError(0, f"{name} {claim}is no text in UTF-8: {where}") from error
+    except BadLine as error:
         raise InputError(1, f"the first line of {name} names no columns: {error}") from error
     if schema.header is False:
         return [f"c{i}" for i in range(1, len(cells) + 1)]

@@ -218,6 +218,15 @@ class _Inference:
             return True
         return fact.textual and 2 * fact.distinct <= max(self._rows, 2)
 
+    def _what_it_is(self, fact: Facts) -> str:
+        """Return a column's name and, where it holds nothing or some numbers, why it is none of numbers."""
+        if not fact.present:
+            return f"{fact.name!r} (empty in all of {self._rows} rows)"
+        found = sum(isinstance(cell, (int, float)) and not isinstance(cell, bool) for cell in fact.cells)
+        if fact.numeric or not found:
+            return repr(fact.name)
+        return f"{fact.name!r} (numbers in {found} of {fact.present} rows; say --value {fact.name} to watch them)"
+
     def _values(self) -> tuple[str, ...]:
         numeric = [fact for fact in self._free.values() if fact.numeric]
         numeric = self._without(
@@ -227,7 +236,7 @@ class _Inference:
             numeric, [fact for fact in numeric if self._is_index(fact)], "it counts the rows"
         )
         if not numeric:
-            columns = ", ".join(repr(name) for name in self._all)
+            columns = ", ".join(self._what_it_is(fact) for fact in self._all.values())
             raise InputError(0, f"no column of numbers to watch among {columns}")
         if len(numeric) == 1:
             self.reasons.append(f"values: column {numeric[0].name!r} is the only one of numbers")

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from marigram import snapshots
 from marigram.errors import ParameterError, SnapshotError
-from marigram.graph.csr_kernels import (
+from marigram.graph.kernels.csr import (
     count_rows,
     first_backward,
     first_outside,

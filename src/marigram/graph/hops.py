@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from marigram.errors import ParameterError
 from marigram.graph.csr import CSR
 from marigram.graph.data import EdgeType, Graph
-from marigram.graph.hops_kernels import gather_gaps, gather_means, gather_past, gather_spread, visible_stops
+from marigram.graph.kernels.hops import gather_gaps, gather_means, gather_past, gather_spread, visible_stops
 from marigram.graph.relations import relations_of
 
 Floats = NDArray[np.float32]

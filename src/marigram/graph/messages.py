@@ -33,8 +33,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from marigram.errors import ParameterError
-from marigram.graph import messages_kernels as kernels
 from marigram.graph.csr import CSR
+from marigram.graph.kernels import messages as kernels
 
 Array = NDArray[Any]
 Reduce = Literal["sum", "mean", "max"]

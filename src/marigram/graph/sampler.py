@@ -3,7 +3,7 @@
 From each seed, each relation into its type gives up to k neighbours, from each of these again, hop by hop. Seeds with
 a time see only edges no later than it, at every hop: what a sampled neighbourhood says of a moment was known then.
 Draws are hashes of (seed of the sampler, epoch, relation, node), so that a node has the same neighbours in every
-batch of an epoch, on any number of workers; see :mod:`marigram.graph.sampler_kernels`.
+batch of an epoch, on any number of workers; see :mod:`marigram.graph.kernels.sampler`.
 
 The relations are :class:`~marigram.graph.csr.CSR`; their arrays may be mapped from files, and are then read where
 they are asked for.
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from marigram.errors import ParameterError
 from marigram.graph.csr import CSR
-from marigram.graph.sampler_kernels import (
+from marigram.graph.kernels.sampler import (
     choose_slots,
     key_of,
     place_seeds,

@@ -2,9 +2,7 @@
 
 ``error_model="numpy"`` drops the zero-division branches, ``nogil`` lets threads share one table of states, and
 ``cache`` keeps the machine code on disk under the folder that :mod:`marigram._cache` names after the sources.
-No fast-math flag is set: results must not depend on how a loop happened to be vectorised.  The exception is
-:func:`vector_part`, for sums over the coordinates of one vector: a sum of d terms may be formed lane by lane, always
-in the same order for the same d.
+No fast-math flag is set: results must not depend on how a loop happened to be vectorised.
 """
 
 from __future__ import annotations
@@ -48,9 +46,4 @@ def part(function: F) -> F:
     return cast(F, njit(**_INNER)(function))
 
 
-def vector_part(function: F) -> F:
-    """As :func:`part`, for a loop over coordinates; products and sums may be contracted and taken lane by lane."""
-    return cast(F, njit(fastmath={"reassoc", "contract", "nsz", "arcp"}, **_INNER)(function))
-
-
-__all__ = ["kernel", "once", "part", "piece", "vector_part"]
+__all__ = ["kernel", "once", "part", "piece"]

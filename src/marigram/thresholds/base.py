@@ -81,6 +81,22 @@ class Saved(ABC, Generic[P]):
         """Set up a fresh state under these parameters."""
 
 
+class Counted(Saved[P]):
+    """A state whose numbers are one record, ``n`` and ``rejected`` among them."""
+
+    _states: Array
+
+    @property
+    def n(self) -> int:
+        """Scores taken in; those missing or not usable do not count."""
+        return int(self._states["n"][0])
+
+    @property
+    def rejected(self) -> int:
+        """Scores that were missing or not usable."""
+        return int(self._states["rejected"][0])
+
+
 class ScoreReader(Saved[P]):
     """A threshold that reads one score after the other."""
 
@@ -136,6 +152,6 @@ def _kind(cls: type) -> str:
 
 
 __all__ = [
-    "ANOMALY", "DRIFT", "LEARNING", "MISSING", "NORMAL", "REJECTED", "UNDECIDED", "Array", "Floats", "Saved",
+    "ANOMALY", "DRIFT", "LEARNING", "MISSING", "NORMAL", "REJECTED", "UNDECIDED", "Array", "Counted", "Floats", "Saved",
     "ScoreReader", "as_scores", "read_only", "taken",
 ]  # fmt: skip

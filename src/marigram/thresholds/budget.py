@@ -20,7 +20,7 @@ from marigram.kinds import Kind
 from marigram.online._ranges import integer_in, number_in, one_of
 from marigram.online.records import as_values
 from marigram.thresholds import discoveries, rate
-from marigram.thresholds.base import Array, Floats, Saved, as_scores, read_only, taken
+from marigram.thresholds.base import Array, Counted, Floats, as_scores, read_only, taken
 from marigram.verdicts import Verdicts
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -62,7 +62,7 @@ class BudgetParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             number_in("memory", self.memory, 10.0, 1e12)
 
 
-class AlertBudget(Saved[BudgetParameters]):
+class AlertBudget(Counted[BudgetParameters]):
     """Which events people are told of, so that there are never more than they asked for.
 
     Parameters
@@ -143,19 +143,9 @@ class AlertBudget(Saved[BudgetParameters]):
         return f"<AlertBudget: {self.alerts} alerts of {self.n} events>"
 
     @property
-    def n(self) -> int:
-        """Events decided on."""
-        return int(self._states["n"][0])
-
-    @property
     def alerts(self) -> int:
         """Alerts given."""
         return int(self._states["alerts"][0])
-
-    @property
-    def rejected(self) -> int:
-        """Scores that were no numbers, or p-values that were none."""
-        return int(self._states["rejected"][0])
 
     def update(self, score: float, time: Any = None) -> bool:
         """Whether the event of this score, or p-value, gets an alert.

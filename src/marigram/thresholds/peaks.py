@@ -37,6 +37,7 @@ from marigram.thresholds.base import (
     NORMAL,
     REJECTED,
     Array,
+    Counted,
     Floats,
     ScoreReader,
     taken,
@@ -173,7 +174,7 @@ def run(settings, states, window, first, exceedances, scores, out):
             push(s, window, raw)
 
 
-class PeaksOverThreshold(ScoreReader[PeaksParameters]):
+class PeaksOverThreshold(Counted[PeaksParameters], ScoreReader[PeaksParameters]):
     """The score that is passed with probability alpha, extrapolated from exceedances: SPOT, and DSPOT with ``drift``.
 
     Parameters
@@ -221,16 +222,6 @@ class PeaksOverThreshold(ScoreReader[PeaksParameters]):
 
     def __repr__(self) -> str:
         return f"<PeaksOverThreshold: n={self.n}, threshold={self.threshold:g}>"
-
-    @property
-    def n(self) -> int:
-        """Scores seen, anomalies among them."""
-        return int(self._states["n"][0])
-
-    @property
-    def rejected(self) -> int:
-        """Scores that were missing or not usable."""
-        return int(self._states["rejected"][0])
 
     @property
     def threshold(self) -> float:

@@ -13,7 +13,7 @@ from marigram.errors import ParameterError
 from marigram.online._ranges import integer_in, one_of, settle
 from marigram.online.records import as_values
 from marigram.thresholds import splice
-from marigram.thresholds.base import Array, Floats, Saved, as_scores, read_only, taken
+from marigram.thresholds.base import Array, Counted, Floats, as_scores, read_only, taken
 
 SIDES = {"both": splice.BOTH, "upper": splice.UPPER, "lower": splice.LOWER}
 CDF, SF, LOG_DENSITY, ICDF, ISF = range(5)
@@ -38,7 +38,7 @@ class SplicedParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         integer_in("memory", self.memory, 20, 1_000_000)
 
 
-class SplicedBinnedPareto(Saved[SplicedParameters]):
+class SplicedBinnedPareto(Counted[SplicedParameters]):
     """How probable a score is that lies as far out: any shape in the middle, power laws beyond, learned as it goes.
 
     Parameters
@@ -88,16 +88,6 @@ class SplicedBinnedPareto(Saved[SplicedParameters]):
 
     def __repr__(self) -> str:
         return f"<SplicedBinnedPareto: n={self.n}, tails beyond {self.thresholds}>"
-
-    @property
-    def n(self) -> int:
-        """Scores learned."""
-        return int(self._states["n"][0])
-
-    @property
-    def rejected(self) -> int:
-        """Scores that were missing or not usable."""
-        return int(self._states["rejected"][0])
 
     @property
     def ready(self) -> bool:

@@ -33,6 +33,7 @@ from marigram.thresholds.base import (
     NORMAL,
     REJECTED,
     Array,
+    Counted,
     Floats,
     ScoreReader,
     taken,
@@ -143,7 +144,7 @@ def current_threshold(settings, states):
     return threshold_of(p, s, unit_of(p, s))
 
 
-class QuantileTracker(ScoreReader[TrackerParameters]):
+class QuantileTracker(Counted[TrackerParameters], ScoreReader[TrackerParameters]):
     """A threshold that is passed by a share alpha of the scores in the long run, whatever they are.
 
     Parameters
@@ -195,16 +196,6 @@ class QuantileTracker(ScoreReader[TrackerParameters]):
 
     def __repr__(self) -> str:
         return f"<QuantileTracker: n={self.n}, threshold={self.threshold:g}>"
-
-    @property
-    def n(self) -> int:
-        """Scores learned."""
-        return int(self._states["n"][0])
-
-    @property
-    def rejected(self) -> int:
-        """Scores that were missing or not usable."""
-        return int(self._states["rejected"][0])
 
     @property
     def threshold(self) -> float:

@@ -179,8 +179,9 @@ def _told(verdict: Verdict, names: Sequence[str] | None) -> list[str]:
     name = "" if len(verdict.why) == 1 else _name(top, names)
     value, lower, upper = (_pick(x, top) for x in (verdict.value, verdict.lower, verdict.upper))
     band = "" if isnan(lower) or isnan(upper) else f"expected {span(lower, upper)}"
-    p = 10.0**-verdict.severity if _is_unusual(verdict) else verdict.p_value
-    surprise = "" if isnan(p) else odds(p)
+    surprise = "" if isnan(verdict.p_value) else odds(verdict.p_value)
+    if _is_unusual(verdict):  # its severity is no probability of an event
+        surprise = f"severity {verdict.severity:.1f}"
     amount = f"{name} = {number(value)}" if name else number(value)
     reason = _reason(verdict, value, lower, upper, names)
     late = "late" if verdict.late else ""

@@ -7,12 +7,12 @@ import warnings
 
 import numpy as np
 import pytest
+from experiments.fitness.streams import gaussian
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
 from tests.detectors.fitness import naive
-from tests.detectors.fitness.streams import jumping
 
 import marigram as mg
 from marigram.detectors.fitness import theory_radius
@@ -69,9 +69,9 @@ def test_scores_are_those_of_the_slow_twin(
 def test_its_setting_at_ten_seeds(scale: float | None, auc: float, after: float) -> None:
     ranks, alarms = [], []
     for seed in range(100, 110):
-        stream = jumping(seed)
+        stream = gaussian(seed)
         table = mg.Fitness(scale=scale).update_many(stream.values)
-        ranks.append(roc_auc(stream.outliers[64:], table["score"][64:]))
+        ranks.append(roc_auc(stream.truth[64:], table["score"][64:]))
         alarms.append(np.mean(table["p_value"][stream.after] <= 1e-3))
     assert np.mean(ranks) >= auc
     assert np.mean(alarms) <= after
@@ -131,7 +131,7 @@ def test_a_snapshot_goes_on_as_if_never_stopped(cut: int, forest: bool) -> None:
 
     n = 80 if forest else 1000
     cut = min(cut, n // 2)
-    X = jumping(1, n=n, d=2).values
+    X = gaussian(1, n=n, d=2).values
     whole = mg.Fitness(base(), window=60).update_many(X)
     first = mg.Fitness(base(), window=60)
     first.update_many(X[:cut])

@@ -9,9 +9,11 @@ import pytest
 import scipy.sparse
 from numpy.typing import NDArray
 from tests.detectors.joint.twin import clip_levels, dense_distances, sparse_distances
+from tests.numerics.pieces import callable_piece
 
 import marigram as mg
 from marigram import Kind
+from marigram.detectors.joint.dense import top_shares
 from marigram.detectors.joint.kernel import run_dense
 from marigram.detectors.joint.verdicts import JointVerdicts
 from marigram.errors import ParameterError, SnapshotError
@@ -271,3 +273,12 @@ def test_joining_keeps_the_shifts() -> None:
     told = parts[1].shifts
     assert told
     assert [shift.seq for shift in JointVerdicts.concat(parts).shifts] == [shift.seq for shift in told]
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e-30, 1e-18, 1.0])
+def test_shares_add_up_where_single_precision_sees_no_distance(distance: float) -> None:
+    x, zero, one = np.array([distance, 0.0, 0.0]), np.zeros(3), np.ones(3)
+    coordinates, shares = np.full(8, -1), np.zeros(8, np.float32)
+    callable_piece(top_shares)(x, zero, one, one, 100.0, coordinates, shares)
+    assert sorted(coordinates[:3]) == [0, 1, 2]
+    np.testing.assert_allclose(shares.sum(), 1, rtol=1e-5)

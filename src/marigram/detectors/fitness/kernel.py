@@ -17,7 +17,8 @@ import math
 
 from marigram.detectors.fitness.neighbours import nearest, within
 from marigram.detectors.fitness.scale import rescale
-from marigram.detectors.kernel import LARGEST_VALUE, LEARNING, NO_TIME, UNUSUAL, tell
+from marigram.detectors.limits import LARGEST_VALUE, LEARNING, NO_TIME
+from marigram.detectors.notices import UNUSUAL, tell
 from marigram.kinds import Kind
 from marigram.numerics.grid import bin_of
 from marigram.numerics.jit import kernel, part, piece

@@ -17,9 +17,9 @@ import math
 
 import numpy as np
 
-from marigram.detectors.joint.dense import FARTHEST, squared
-from marigram.numerics.elementary import clip, larger, smaller, uniform
-from marigram.numerics.jit import part, vector_part
+from marigram.detectors.joint.dense import CHUNK, FARTHEST, squared
+from marigram.numerics.elementary import clip, lane_sum, larger, smaller, uniform
+from marigram.numerics.jit import part
 
 GAIN, EARLY_GAIN = 0.01, 2.0
 ORTHOGONAL_EVERY = 16
@@ -28,16 +28,21 @@ LEAST_POWER = 1e-6
 MOST_TURN = 1.0
 
 
-@vector_part
+@part
 def inner(a, b):
     """<a, b>."""
+    products = np.empty(CHUNK)
     total = 0.0
-    for j in range(a.shape[0]):
-        total += a[j] * b[j]
+    for begin in range(0, a.shape[0], CHUNK):
+        end = min(begin + CHUNK, a.shape[0])
+        one, other = a[begin:end], b[begin:end]
+        for j in range(end - begin):
+            products[j] = one[j] * other[j]
+        total += lane_sum(products, end - begin)
     return total
 
 
-@vector_part
+@part
 def add_multiple(a, factor, b):
     """a += factor b."""
     for j in range(a.shape[0]):

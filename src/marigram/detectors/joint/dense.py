@@ -22,8 +22,8 @@ import math
 
 import numpy as np
 
-from marigram.numerics.elementary import clip, larger, smaller
-from marigram.numerics.jit import part, vector_part
+from marigram.numerics.elementary import clip, lane_sum, larger, smaller
+from marigram.numerics.jit import part
 
 START = 24
 """Events before the first distance is judged: mean and variances begin, then level and scale of the distance."""
@@ -39,17 +39,25 @@ MOST_NEW = 1000.0
 """Squared residual of a coordinate that moves for the first time: the events without a move, at most this."""
 NEW_SHARE = 1.0 / 16.0
 """Its first squared residual enters its variance with this weight at least."""
+CHUNK = 512
+"""Coordinates whose squares are summed together."""
 UNSEEN, LARGE = 1, 2
 """Flags: some coordinate has had no value yet; some are huge."""
 
 
-@vector_part
+@part
 def straight_sum(x, mean, inverse_unit, variance):
     """sum r^2/v over coordinates that all are given and known."""
+    squares = np.empty(CHUNK)
     total = 0.0
-    for j in range(x.shape[0]):
-        r = (x[j] - mean[j]) * inverse_unit[j]
-        total += r * r / variance[j]
+    for begin in range(0, x.shape[0], CHUNK):
+        end = min(begin + CHUNK, x.shape[0])
+        xs, means = x[begin:end], mean[begin:end]
+        units, variances = inverse_unit[begin:end], variance[begin:end]
+        for j in range(end - begin):
+            r = (xs[j] - means[j]) * units[j]
+            squares[j] = r * r / variances[j]
+        total += lane_sum(squares, end - begin)
     return total
 
 
@@ -95,7 +103,7 @@ def careful_sum(x, mean, inverse_unit, variance, n):
     return total, counting, given, bad, moves
 
 
-@vector_part
+@part
 def straight_learn(x, mean, inverse_unit, variance, a, b, shrink):
     """Learn a vector whose coordinates all are given, known, and not far out."""
     keep = 1.0 - b
@@ -175,16 +183,16 @@ def insert(coordinates, shares, held, most, j, z):
 
 @part
 def finish_shares(coordinates, shares, held, total):
-    """Squared residuals become shares of their total; equal ones where there is nothing to share."""
+    """Squared residuals become shares of their total; equal ones where single precision sees nothing to share."""
     for k in range(coordinates.shape[0]):
         if k >= held:
             coordinates[k] = -1
             shares[k] = 0.0
         else:
-            shares[k] = shares[k] / total if total > 0.0 else 1.0 / held
+            shares[k] = shares[k] / total if total > SMALLEST else 1.0 / held
 
 
-@vector_part
+@part
 def straight_gather(x, mean, inverse_unit, gathered, keep):
     """The sums times ``keep``, plus the residuals of a vector without anything out of the ordinary."""
     for j in range(x.shape[0]):

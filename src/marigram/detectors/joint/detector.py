@@ -18,7 +18,7 @@ from marigram.detectors.joint.rows import CHANGE, NAMED, OUT
 from marigram.detectors.joint.sparse_kernel import run_sparse
 from marigram.detectors.joint.state import JointTable
 from marigram.detectors.joint.verdicts import JointVerdict, JointVerdicts, Names
-from marigram.detectors.kernel import SCRATCH
+from marigram.detectors.scoring import SCRATCH
 from marigram.errors import ParameterError
 from marigram.online.hashing import SparseRows
 from marigram.thresholds.tail import WORK_SHAPE

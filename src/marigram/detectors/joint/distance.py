@@ -18,20 +18,10 @@ from marigram.change.level_shift import (
 )
 from marigram.change.scale_shift import THRESHOLD as SCALE_THRESHOLD
 from marigram.change.scale_shift import scale_shift_reset, scale_shift_step
+from marigram.detectors.changes import ONE_CHANGE, forget_bins, shifted, widened
 from marigram.detectors.joint.dense import START
-from marigram.detectors.kernel import (
-    ANOMALY,
-    HABIT_MEMORY,
-    LEARNING,
-    LEARNING_KIND,
-    NORMAL,
-    ONE_CHANGE,
-    UNDECIDED,
-    forget_bins,
-    release,
-    shifted,
-    widened,
-)
+from marigram.detectors.learning import HABIT_MEMORY, release
+from marigram.detectors.limits import ANOMALY, LEARNING, LEARNING_KIND, NORMAL, UNDECIDED
 from marigram.detectors.state import KEPT, RING
 from marigram.numerics.elementary import exp_small, larger, median, smaller
 from marigram.numerics.grid import EMPTY, bin_of

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from marigram.detectors.changes import ONE_CHANGE
 from marigram.detectors.joint.covariance import (
     begin_directions,
     learn_directions,
@@ -53,7 +54,7 @@ from marigram.detectors.joint.rows import (
     which_change,
     write_change,
 )
-from marigram.detectors.kernel import LEARNING, NO_TIME, ONE_CHANGE
+from marigram.detectors.limits import LEARNING, NO_TIME
 from marigram.detectors.state import RING
 from marigram.numerics.elementary import larger
 from marigram.numerics.jit import kernel, part

@@ -6,24 +6,14 @@ import math
 
 import numpy as np
 
+from marigram.detectors.changes import ONE_CHANGE, WITHDRAWN
 from marigram.detectors.joint.distance import (
     change_is_told,
     distance_restart,
     score_distance,
 )
-from marigram.detectors.kernel import (
-    DRIFT,
-    DRIFT_SEVERITY,
-    LEARNING,
-    LEARNING_KIND,
-    MISSING,
-    NO_TIME,
-    ONE_CHANGE,
-    REJECTED,
-    UNUSUAL,
-    WITHDRAWN,
-    tell,
-)
+from marigram.detectors.limits import DRIFT, LEARNING, LEARNING_KIND, MISSING, NO_TIME, REJECTED
+from marigram.detectors.notices import DRIFT_SEVERITY, UNUSUAL, tell
 from marigram.detectors.state import RING
 from marigram.numerics.elementary import larger, median
 from marigram.numerics.jit import part, piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marigram.detectors.changes import ONE_CHANGE
 from marigram.detectors.joint.dense import START
 from marigram.detectors.joint.distance import (
     change_of_distance,
@@ -31,7 +32,7 @@ from marigram.detectors.joint.sparse import (
     sparse_shares,
     sparse_sum,
 )
-from marigram.detectors.kernel import LEARNING, NO_TIME, ONE_CHANGE
+from marigram.detectors.limits import LEARNING, NO_TIME
 from marigram.detectors.state import RING
 from marigram.numerics.elementary import larger
 from marigram.numerics.jit import kernel, part

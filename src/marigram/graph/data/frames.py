@@ -109,7 +109,14 @@ def _read_csv(place: Path, *, tabs: bool, texts: Sequence[str] = ()) -> pa.Table
     )
     parse = arrow_csv.ParseOptions(delimiter="\t" if tabs else ",")
     with pa.input_stream(str(place), compression="detect") as stream:
-        return arrow_csv.read_csv(stream, parse_options=parse, convert_options=options)
+        try:
+            return arrow_csv.read_csv(stream, parse_options=parse, convert_options=options)
+        except pa.ArrowInvalid:
+            pass
+    with pa.input_stream(str(place), compression="detect") as stream:
+        # in one thread Arrow names the row that it cannot read
+        reading = arrow_csv.ReadOptions(use_threads=False)
+        return arrow_csv.read_csv(stream, read_options=reading, parse_options=parse, convert_options=options)
 
 
 def with_exact_names(table: pa.Table, source: Any, names: Iterable[str | None]) -> pa.Table:

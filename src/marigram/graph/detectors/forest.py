@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigram.errors import SnapshotError
-from marigram.graph.detectors.forest_kernels import forest_means, forest_shares
+from marigram.graph.kernels.forest import forest_means, forest_shares
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int32]
