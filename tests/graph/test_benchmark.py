@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from marigram import graph as mgg
-from marigram.errors import ParameterError
+from marigram.errors import InputError, ParameterError
 
 pytest.importorskip("sklearn")
 pytest.importorskip("lightgbm")
 
-from marigram.graph.benchmark import measure, run
+from marigram.graph.benchmark import Cells, measure, run, trials
 from marigram.graph.benchmark.published import published
 from marigram.graph.benchmark.rivals import extra_trees, flatten
 
@@ -37,12 +38,15 @@ def world(count: int = 240, seed: int = 0) -> mgg.Graph:
 class Detector:
     """Stands for the detector: it knows the labels, its control does not."""
 
-    verdict = "helps"
+    verdict, chosen, uses_graph = "helps", "trees", True
+    validation = mgg.Comparison(0.5, 0.25, 0.25, 0.1, 0.4, 12, 48)
+    fits = 0
 
     def __init__(self, kind: str, *, seed: int) -> None:
         self.seed = seed
 
     def fit(self, data: mgg.Graph) -> Detector:
+        Detector.fits += 1
         return self
 
     def score(self, data: mgg.Graph, which: str = "best") -> Any:
@@ -54,7 +58,7 @@ class Detector:
 
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "NodeDetector", Detector)
+    monkeypatch.setattr(trials, "NodeDetector", Detector)
 
 
 def test_types_become_one_and_names_one_column() -> None:
@@ -140,3 +144,67 @@ def test_what_cannot_be_measured_is_refused() -> None:
     bare = mgg.Graph(nodes={"user": mgg.NodeTable.bare(3)}, edges={})
     with pytest.raises(ParameterError, match="labels"):
         measure(bare, "some")
+
+
+class Killed(BaseException):
+    """What ends a run from outside."""
+
+
+def test_a_run_that_was_killed_goes_on_and_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, file = mgg.stratified(world(), seeds=range(3)), tmp_path / "cells.jsonl"
+
+    def measured(cells: Cells) -> dict[str, Any]:
+        found = measure(graph, "some", labels=["full"], runs=3, peers=False, cells=cells)
+        for row in found["protocols"][0]["rows"].values():
+            row.pop("seconds")
+        return found
+
+    whole = measured(Cells())
+    begun = []
+
+    def until_killed(*args: Any, **how: Any) -> Any:
+        begun.append(how["neighbours"])
+        if len(begun) == 3:
+            raise Killed
+        return extra_trees(*args, **how)
+
+    monkeypatch.setattr("marigram.graph.benchmark.rivals.extra_trees", until_killed)
+    with pytest.raises(Killed):
+        measured(Cells(file))
+    file.write_bytes(file.read_bytes()[:-20])  # and the last line was not written to its end
+    monkeypatch.undo()
+    monkeypatch.setattr(trials, "NodeDetector", Detector)
+    lines, before = file.read_text().count("\n"), Detector.fits
+    assert measured(Cells(file)) == whole
+    assert Detector.fits - before == 3 - lines // 3 - (lines % 3 > 0)
+    before = Detector.fits
+    again = Cells(file)
+    assert len(again) == 9
+    assert measured(again) == whole
+    assert Detector.fits == before
+
+
+def test_cells_of_another_graph_do_not_count_and_foreign_lines_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "cells.jsonl"
+    measure(world(), "some", labels=["full"], runs=1, peers=False, cells=Cells(file))
+    before = Detector.fits
+    measure(world(seed=1), "some", labels=["full"], runs=1, peers=False, cells=Cells(file))
+    assert Detector.fits == before + 1
+    file.write_text('{"set": "some"}\n')
+    with pytest.raises(InputError, match="cells"):
+        Cells(file)
+
+
+def test_helps_is_refuted_where_the_graph_loses_on_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Misled(Detector):
+        def score(self, data: mgg.Graph, which: str = "best") -> Any:
+            return super().score(data, {"graph": "control", "control": "graph"}.get(which, which))
+
+    for model, refuted in ((Detector, 0), (Misled, 3)):
+        monkeypatch.setattr(trials, "NodeDetector", model)
+        graph = mgg.stratified(world(), seeds=range(3))
+        (protocol,) = measure(graph, "some", labels=["full"], runs=3, peers=False)["protocols"]
+        assert protocol["gain"]["trees"]["refuted"] == refuted
+        assert [fit["validation"]["positives"] for fit in protocol["fits"]["trees"]] == [12] * 3

@@ -53,18 +53,27 @@ def bench(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the JSON here, too.")
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="FILE",
+            help="Write each figure here once it is known; what is there already is not measured again.",
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure AUC, AP and Recall@K on test nodes: mean and standard deviation over runs."""
     from marigram.cli._errors import say
-    from marigram.graph.benchmark import ALL_LABELS, measure
+    from marigram.graph.benchmark import ALL_LABELS, Cells, measure
 
     chosen: Any = [str(amount) for amount in labels] if labels else ALL_LABELS
+    cells = Cells(keep)
     sets = [
         measure(
             _graph(place), place.stem, labels=chosen, runs=runs, kinds=tuple(kinds or ("trees",)), peers=peers,
-            say=(lambda _: None) if quiet else say,
+            cells=cells, say=(lambda _: None) if quiet else say,
         )
         for place in data
     ]  # fmt: skip
@@ -147,7 +156,8 @@ def _verdict(gain: dict[str, float] | None, verdicts: dict[str, int]) -> str:
     if gain is None:
         return told
     low, high = 100 * gain["low"], 100 * gain["high"]
-    return f"{told}; gain in AP on test {100 * gain['mean']:+.1f}, 95 % interval {low:+.1f} to {high:+.1f}"
+    refuted = f"; refuted in {gain['refuted']}" if gain["refuted"] else ""
+    return f"{told}; gain in AP on test {100 * gain['mean']:+.1f}, 95 % interval {low:+.1f} to {high:+.1f}{refuted}"
 
 
 __all__ = ["app"]

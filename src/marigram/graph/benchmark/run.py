@@ -13,34 +13,26 @@ alone, and the standard deviation says less: it lacks the choice of nodes.
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from marigram.errors import MarigramError, ParameterError
+from marigram.errors import ParameterError
+from marigram.graph.benchmark.cells import Cell, Cells, Key, digest
 from marigram.graph.benchmark.published import Labels, published
 from marigram.graph.benchmark.rivals import Flat, absent_peers, flatten, rivals
-from marigram.graph.data import Graph, NodeTable
+from marigram.graph.benchmark.trials import SIDES, labelled, ours, rival, row_of
+from marigram.graph.data import Graph
 from marigram.graph.data.splits import GADBENCH_SEEDS, few_labels, stratified
-from marigram.graph.detectors.detector import NodeDetector, Which
-from marigram.graph.metrics import Figures, figures, over_splits
+from marigram.graph.metrics import Figures, over_splits
 
 Say = Callable[[str], None]
+Task = tuple[str, Callable[[Graph, int], Cell]]
 ALL_LABELS: tuple[Labels, ...] = ("full", "100")
 RUNS = 10
-
-
-class Trial(NamedTuple):
-    """One run of one competitor: its figures and the seconds it took; ``reason`` when it did not come to an end."""
-
-    figures: Figures
-    seconds: float
-    reason: str = ""
 
 
 def measure(
@@ -51,6 +43,7 @@ def measure(
     runs: int = RUNS,
     kinds: Sequence[str] = ("trees",),
     peers: bool = True,
+    cells: Cells | None = None,
     say: Say = lambda _: None,
 ) -> dict[str, Any]:
     """Return the figures of a graph, ready for JSON.
@@ -69,6 +62,8 @@ def measure(
         Of :class:`NodeDetector`.
     peers
         Whether installed packages take part.
+    cells
+        What was measured before, which is not measured again, and where the rest is kept.
     say
         Is told what is being measured.
 
@@ -82,49 +77,57 @@ def measure(
     if len(graph.labelled_types) != 1:
         raise ParameterError(f"one node type must have labels; {graph.labelled_types} have")
     node_type = graph.labelled_types[0]
-    truth = graph.nodes[node_type].labels
+    truth = labelled(graph).labels
     assert truth is not None  # noqa: S101 - the type has labels
-    flat = flatten(graph, node_type)
+    kept = Cells() if cells is None else cells
+    flat, known_by = flatten(graph, node_type), digest(graph)
+    tasks = list(_tasks(flat, kinds, peers))
+    protocols = [
+        _protocol(graph, Key(name, known_by, amount, 0, ""), tasks, kinds, runs, kept, say)
+        for amount in labels
+    ]
     return {
-        "set": name, "nodes": graph.count, "edges": graph.edge_count, "node_type": node_type,
+        "set": name, "digest": known_by, "nodes": graph.count, "edges": graph.edge_count, "node_type": node_type,
         "labelled": int((truth >= 0).sum()), "anomalous": int((truth == 1).sum()),
-        "protocols": [_protocol(graph, flat, name, amount, runs, kinds, peers, say) for amount in labels],
-        "absent_peers": list(absent_peers()),
+        "protocols": protocols, "absent_peers": list(absent_peers()),
     }  # fmt: skip
 
 
 def _protocol(
-    graph: Graph,
-    flat: Flat,
-    name: str,
-    labels: Labels,
-    runs: int,
-    kinds: Sequence[str],
-    peers: bool,
-    say: Say,
+    graph: Graph, key: Key, tasks: Sequence[Task], kinds: Sequence[str], runs: int, kept: Cells, say: Say
 ) -> dict[str, Any]:
+    """All runs with one amount of labels."""
+    labels: Labels = "100" if key.labels == "100" else "full"
     try:
         divided, told = _divided(graph, labels, runs)
     except ParameterError as error:
         return {"labels": labels, "left_out": str(error)}
-    trials: dict[str, list[Trial]] = {}
-    verdicts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
+    found: dict[str, list[Cell]] = {competitor: [] for competitor, _ in tasks}
     for run in range(runs):
         shown = divided.with_split(min(run, divided.split_count - 1))
-        say(f"{name}, {labels} labels, run {run + 1} of {runs}")
-        for kind in kinds:
-            for row, trial in _ours(shown, kind, run, verdicts[kind]).items():
-                trials.setdefault(row, []).append(trial)
-        for row, rival in rivals(peers=peers):
-            if not (row in trials and trials[row][-1].reason):  # what has failed once is not tried again
-                trials.setdefault(row, []).append(_rival(shown, flat, rival, run))
+        for competitor, task in tasks:
+            before = found[competitor]
+            if before and before[-1].get("reason"):  # what has failed once is not tried again
+                continue
+            here = key._replace(run=run, competitor=competitor)
+            cell = kept.get(here)
+            if cell is None:
+                say(f"{key.set}, {labels} labels, run {run + 1} of {runs}: {competitor}")
+                cell = task(shown, run)
+                kept.put(here, cell)
+            before.append(cell)
     return {
-        "labels": labels, "splits": told, "runs": runs,
-        "rows": {row: _summary(each) for row, each in trials.items()},
-        "gain": {kind: _gain(trials, kind, divided, labels) for kind in kinds},
-        "verdicts": {kind: dict(counts) for kind, counts in verdicts.items()},
-        "published": [row._asdict() for row in published(name, labels)],
+        "labels": labels, "splits": told, "runs": runs, **_summed_up(found, kinds, divided, labels),
+        "published": [row._asdict() for row in published(key.set, labels)],
     }  # fmt: skip
+
+
+def _tasks(flat: Flat, kinds: Sequence[str], peers: bool) -> Iterator[Task]:
+    """Who competes, and how each is measured on a split under a seed."""
+    for kind in kinds:
+        yield row_of(kind), partial(ours, kind=kind)
+    for name, run in rivals(peers=peers):
+        yield name, partial(rival, flat=flat, name=name, run=run)
 
 
 def _divided(graph: Graph, labels: Labels, runs: int) -> tuple[Graph, str]:
@@ -139,84 +142,57 @@ def _divided(graph: Graph, labels: Labels, runs: int) -> tuple[Graph, str]:
     return stratified(graph, seeds=range(runs)), "stratified 40/20/40, seeds 0, 1, …"
 
 
-def _ours(graph: Graph, kind: str, seed: int, verdicts: Counter[str]) -> dict[str, Trial]:
-    """The detector, and both sides of its comparison; the time is that of fitting and scoring them all."""
-    start = time.perf_counter()
-    model = NodeDetector(kind, seed=seed).fit(graph)  # type: ignore[arg-type]
-    best = model.score(graph)
-    seconds = time.perf_counter() - start
-    verdicts[model.verdict] += 1
-    found = {f"marigram {kind}": Trial(_figures(graph, best), seconds)}
-    sides: tuple[tuple[Which, str], ...] = (("graph", "with"), ("control", "without"))
-    for which, side in sides if kind != "unsupervised" else ():
-        trial = Trial(_figures(graph, model.score(graph, which=which)), float("nan"))
-        found[f"marigram {kind}, {side} the graph, train only"] = trial
-    return found
+def _summed_up(
+    found: dict[str, list[Cell]], kinds: Sequence[str], graph: Graph, labels: Labels
+) -> dict[str, Any]:
+    """Means and spreads of all rows, and of each kind of ours what the graph gained and what was said of it."""
+    rows: dict[str, Any] = {}
+    for competitor, cells in found.items():
+        if cells[-1].get("reason"):
+            rows[competitor] = {"failed": cells[-1]["reason"]}
+            continue
+        rows |= {row: _summary([cell["rows"][row] for cell in cells]) for row in cells[0]["rows"]}
+    told: dict[str, Any] = {"rows": rows, "gain": {}, "verdicts": {}, "fits": {}}
+    for kind in kinds:
+        cells = found[row_of(kind)]
+        verdicts = [cell["verdict"] for cell in cells]
+        gain = _gain(cells, kind, graph, labels)
+        told["gain"][kind] = gain
+        told["verdicts"][kind] = dict(Counter(verdicts))
+        told["fits"][kind] = [{name: cell[name] for name in cell if name != "rows"} for cell in cells]
+        if gain is not None:
+            gain["refuted"] = verdicts.count("helps") if gain["high"] < 0 else 0
+    return told
 
 
-def _rival(graph: Graph, flat: Flat, rival: Callable[..., NDArray[np.float64]], seed: int) -> Trial:
-    table = _labelled(graph)
-    assert table.labels is not None  # noqa: S101 - _labelled has seen to it
-    known = np.where(table.train_mask | table.val_mask, table.labels, np.int8(-1))
-    start = time.perf_counter()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the peers about their own dependencies
-            score = rival(flat, known, seed)
-    except MarigramError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a peer that cannot run here is a finding, told with its reason
-        return Trial(Figures(*[float("nan")] * 3), float("nan"), f"{type(error).__name__}: {error}"[:200])
-    seconds = time.perf_counter() - start
-    return Trial(_tested(table, score), seconds)
-
-
-def _labelled(graph: Graph) -> NodeTable:
-    return graph.nodes[graph.labelled_types[0]]
-
-
-def _figures(graph: Graph, score: NDArray[np.float64]) -> Figures:
-    return _tested(_labelled(graph), score[graph.places(graph.labelled_types[0])])
-
-
-def _tested(table: NodeTable, score: NDArray[np.float64]) -> Figures:
-    assert table.labels is not None  # noqa: S101 - the callers have seen to it
-    rows = table.test_mask & (table.labels >= 0)
-    return figures(table.labels[rows] == 1, score[rows])
-
-
-def _summary(trials: list[Trial]) -> dict[str, Any]:
-    if trials[-1].reason:
-        return {"failed": trials[-1].reason}
+def _summary(trials: list[dict[str, float | None]]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name in Figures._fields:
-        values = np.array([getattr(trial.figures, name) for trial in trials])
+        values = np.array([trial[name] for trial in trials], np.float64)
         spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
         told[name] = {
             "mean": _number(float(values.mean())),
             "std": _number(spread),
-            "runs": [_number(v) for v in values],
+            "runs": [trial[name] for trial in trials],
         }
-    told["seconds"] = _number(float(np.mean([trial.seconds for trial in trials])))
+    told["seconds"] = _number(float(np.mean(np.array([trial["seconds"] for trial in trials], np.float64))))
     return told
 
 
-def _gain(trials: dict[str, list[Trial]], kind: str, graph: Graph, labels: Labels) -> dict[str, Any] | None:
+def _gain(cells: list[Cell], kind: str, graph: Graph, labels: Labels) -> dict[str, Any] | None:
     """AP on test with the graph less without, both learned from train: mean and 95 % intervals over the runs.
 
     The correction is for training parts that overlap, so not for few labels, nor for one split under several seeds.
+    ``refuted`` counts the runs whose verdict was "helps" although the interval lies below 0.
     """
-    with_it, without = (
-        [trial.figures.ap for trial in trials.get(f"marigram {kind}, {side} the graph, train only", [])]
-        for side in ("with", "without")
-    )
-    differences = [a - b for a, b in zip(with_it, without, strict=True)]
-    if len(differences) < 2 or np.isnan(differences).any():
+    sides = [[cell["rows"].get(row_of(kind, side), {}).get("ap") for cell in cells] for _, side in SIDES]
+    if len(cells) < 2 or any(value is None for side in sides for value in side):
         return None
+    differences = [a - b for a, b in zip(*sides, strict=True)]
     plain = over_splits(differences)
     told: dict[str, Any] = {"mean": plain.value, "low": plain.low, "high": plain.high, "runs": differences}
     if labels == "full" and graph.split_count > 1:
-        table = _labelled(graph)
+        table = labelled(graph)
         corrected = over_splits(differences, overlap=float(table.test_mask.sum() / table.train_mask.sum()))
         told |= {"corrected_low": corrected.low, "corrected_high": corrected.high}
     return told
