@@ -1,0 +1,1 @@
+"""HTTP, alerts, delivery and pages: what `marigram serve` is made of."""
