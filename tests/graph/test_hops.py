@@ -7,8 +7,17 @@ import pytest
 
 from marigram import graph as mgg
 from marigram.errors import ParameterError
-from marigram.graph.hops import HopFeatures, Rows
-from marigram.graph.kernels.hops import gather_gaps, gather_means, gather_past, gather_spread, visible_stops
+from marigram.graph.hops import HopFeatures
+from marigram.graph.kernels.hops import (
+    gather_gaps,
+    gather_means,
+    gather_past,
+    gather_spread,
+    rolling_counts,
+    rolling_means,
+    visible_stops,
+)
+from marigram.graph.rows import Rows
 
 
 def random_graph(seed: int, *, n: int = 30, edges: int = 80, d: int = 3, timed: bool = False) -> mgg.Graph:
@@ -181,3 +190,93 @@ def test_the_past_of_events_agrees_with_its_twin(seed: int) -> None:
         wanted = [before.sum(), times[event] - times[before].max() if before.any() else np.nan]
         wanted += [of_column(values[before, 0].tolist(), w) for w in ("mean", "std")]
         np.testing.assert_allclose(out[event], wanted, rtol=1e-4, atol=1e-5)
+
+
+def events(seed: int, *, dated: bool) -> mgg.Graph:
+    """Payments of cards at shops, and friends among the cards; payments have times or their edges do."""
+    rng = np.random.default_rng(seed)
+    n, cards, shops = 60, 7, 4
+    time = np.sort(rng.integers(0, 25, n))
+    pays = mgg.NodeTable(
+        attributes=mgg.Columns.of_numbers(rng.normal(size=(n, 2)).astype(np.float32)),
+        time=time if dated else None,
+    )
+    known = mgg.Columns.of_numbers(rng.normal(size=(cards, 1)).astype(np.float32))
+    friends = mgg.EdgeTable(
+        src=rng.integers(0, cards, 12), dst=rng.integers(0, cards, 12), time=rng.integers(0, 25, 12)
+    )
+    home = mgg.EdgeTable(src=np.arange(cards), dst=rng.integers(0, shops, cards))
+    return mgg.Graph(
+        nodes={"pay": pays, "card": mgg.NodeTable(attributes=known), "shop": mgg.NodeTable.bare(shops)},
+        edges={
+            ("pay", "by", "card"): mgg.EdgeTable(src=np.arange(n), dst=rng.integers(0, cards, n), time=time),
+            ("pay", "at", "shop"): mgg.EdgeTable(src=np.arange(n), dst=rng.integers(0, shops, n), time=time),
+            ("card", "knows", "card"): friends,
+            ("card", "lives near", "shop"): home,
+        },
+        time_unit="step",
+    )
+
+
+@pytest.mark.parametrize("dated", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_later_than_an_event_changes_any_of_its_columns(seed: int, dated: bool) -> None:
+    graph = events(seed, dated=dated)
+    features = HopFeatures.fit(graph, "pay", hops=4)
+    assert features.dated == ("pay",)
+    assert any("knows" in name for name in features.names)
+    whole = features.view(graph).rows(np.arange(60))
+    time = graph.edges["pay", "by", "card"].time
+    for moment in (3, 11, 20):
+        now = np.flatnonzero(time == moment)
+        past = features.view(graph.before(moment)).rows(now)
+        np.testing.assert_array_equal(whole[now], past)
+    seen = {
+        len(np.unique(whole[:, j]))
+        for j, name in enumerate(features.names)
+        if name.startswith("mean of degree")
+    }
+    assert max(seen) > 5  # what a card had seen differs from payment to payment
+
+
+def test_degrees_of_partners_are_those_of_the_moment() -> None:
+    graph = events(5, dated=False)
+    features = HopFeatures.fit(graph, "pay", hops=2)
+    found = features.view(graph).rows(np.arange(60))
+    table = graph.edges["pay", "by", "card"]
+    x = graph.nodes["pay"].attributes.numeric
+    for pay in range(60):
+        past = (table.dst == table.dst[pay]) & (table.time <= table.time[pay])
+        degree = features.names.index("mean of degree by by by rev_by")
+        assert found[pay, degree] == pytest.approx(np.log1p(past.sum()), rel=1e-6)
+        mean = features.names.index("mean of mean of x1 by by by rev_by")
+        assert found[pay, mean] == pytest.approx(x[past, 1].mean(), rel=1e-4, abs=1e-6)
+
+
+def test_times_that_fit_had_are_asked_for() -> None:
+    features = HopFeatures.fit(events(0, dated=True), "pay", hops=1)
+    graph = events(0, dated=False)
+    tables = {kind: mgg.EdgeTable(src=t.src, dst=t.dst) for kind, t in graph.edges.items()}
+    with pytest.raises(ParameterError, match="had times"):
+        features.view(mgg.Graph(nodes=graph.nodes, edges=tables))
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_running_sums_agree_with_their_twin(seed: int, timed: bool) -> None:
+    rng = np.random.default_rng(seed)
+    asked, seen = rng.integers(0, 4, 15), rng.integers(0, 4, 30)
+    when, times = rng.integers(0, 9, 15), rng.integers(0, 9, 30)
+    asking = mgg.CSR.build(asked, np.arange(15), (4, 15), when)
+    seeing = mgg.CSR.build(seen, np.arange(30), (4, 30), times if timed else None)
+    values = rng.normal(size=(30, 2)).astype(np.float32)
+    values[rng.random((30, 2)) < 0.2] = np.nan
+    out, counts = np.empty((15, 2), np.float32), np.empty(15, np.float32)
+    query = asking.indptr, asking.times, asking.edge, seeing.indptr, seeing.times
+    rolling_means(*query, seeing.indices, values, out)
+    rolling_counts(*query, counts)
+    for i in range(15):
+        past = (seen == asked[i]) & ((times <= when[i]) | (not timed))
+        assert counts[i] == pytest.approx(np.log1p(past.sum()), rel=1e-6)
+        wanted = [of_column(values[past, j].tolist(), "mean") for j in range(2)]
+        np.testing.assert_allclose(out[i], wanted, rtol=1e-4, atol=1e-6)

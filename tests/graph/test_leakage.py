@@ -144,3 +144,26 @@ def test_what_cannot_be_judged_is_refused() -> None:
         find_leaks(graph, of="card")
     with pytest.raises(ParameterError, match="no split"):
         find_leaks(graph.with_splits("user", None))
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_what_partners_do_later_is_noticed_when_it_tells(blocked: bool) -> None:
+    """Where a stolen card is blocked, nothing more happens after the fraud."""
+    rng = np.random.default_rng(3)
+    card, label = rng.integers(0, 300, 3 * COUNT), (rng.random(3 * COUNT) < 0.1).astype(np.int8)
+    end = np.full(300, 3 * COUNT)
+    if blocked:
+        np.minimum.at(end, card[label == 1], np.flatnonzero(label))
+    rows = np.flatnonzero(np.arange(3 * COUNT) <= end[card])
+    pays = mgg.NodeTable.bare(len(rows)).with_labels(label[rows])
+    edges = mgg.EdgeTable(src=np.arange(len(rows)), dst=card[rows], time=rows)
+    graph = mgg.Graph(
+        nodes={"pay": pays, "card": mgg.NodeTable.bare(300)},
+        edges={("pay", "by", "card"): edges},
+        time_unit="step",
+    )
+    found = [leak for leak in find_leaks(mgg.stratified(graph, seeds=[0])) if "later" in leak.what]
+    assert bool(found) == blocked
+    if blocked:
+        assert found[0].kind == "future"
+        assert "looks ahead" in found[0].reason

@@ -1,15 +1,12 @@
 """What a node's surroundings look like, as columns for a model of tables: 1 to K hops, kind of edge by kind of edge.
 
-    S_0(v) = [attributes, log(1 + degree) for each relation],
-    S_k(v) = [mean of S_{k-1}(u) over the neighbours u of v by r, for each relation r].
+The features of a node are its states S_0 to S_K (see :mod:`marigram.graph.states`), and, of its direct neighbours,
+the standard deviation, the smallest and the largest value of S_0, the attributes of its edges, the gaps between their
+times, and how far it stands from its neighbours. Trees on such columns are what beats graph networks at finding
+anomalous nodes (J. Tang et al., "GADBench", NeurIPS 2023, whose one sum per hop this extends). No label is looked at.
 
-The features of v are S_0 to S_K, and, of its direct neighbours, the standard deviation, the smallest and the largest
-value of S_0, the attributes of its edges, the gaps between their times, and how far v stands from its neighbours. Trees
-on such columns are what beats graph networks at finding anomalous nodes (J. Tang et al., "GADBench", NeurIPS 2023,
-whose one sum per hop this extends). No label is looked at.
-
-A node with a time sees no later edge of its own. An event (a node with one timed edge to each partner) also gets what
-its partners had done before it.
+A node with a time is described as of that time: no later edge, and of what lasts only what had been by then. An event
+(a node with one timed edge to each partner) also gets what its partners had done strictly before it.
 """
 
 from __future__ import annotations
@@ -22,65 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigram.errors import ParameterError
-from marigram.graph.csr import CSR
 from marigram.graph.data import EdgeType, Graph
-from marigram.graph.kernels.hops import gather_gaps, gather_means, gather_past, gather_spread, visible_stops
-from marigram.graph.relations import relations_of
+from marigram.graph.kernels.hops import gather_past
+from marigram.graph.relations import node_times
+from marigram.graph.rows import GAPS, NO_TIMES, Rows
+from marigram.graph.states import Block, States
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-Block = tuple[list[str], Floats]
 
 MOST_HOPS = 8
 WIDE = 64
 """Types with more columns than this give means alone: three more statistics of a thousand words say little."""
 MOST_COLUMNS = 8192
 MOST_VALUES = 400_000_000
-"""Hops end where they would have more columns, or their states of all nodes more values, than this."""
-_GAPS = ("mean gap", "std of gaps", "smallest gap", "span", "time since the last")
-_NO_TIMES: Ints = np.empty(0, np.int64)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Slots of a relation that are looked at together.
-
-    Attributes
-    ----------
-    starts, stops
-        int64 (n,): the slots of each row.
-    indices, edge
-        Of each slot, the sending node and the place of the edge in its table.
-    times
-        Of each slot; of length 0 without times.
-    """
-
-    starts: Ints
-    stops: Ints
-    indices: NDArray[Any]
-    edge: Ints
-    times: Ints
-
-    @classmethod
-    def of(cls, csr: CSR, nodes: Ints, own: Ints) -> Rows:
-        """Return the slots of some nodes; of nodes with a time (``own``, else of length 0) those no later."""
-        starts, stops = csr.indptr[nodes], csr.indptr[nodes + 1]
-        if len(own) and len(csr.times):
-            visible_stops(starts, stops.copy(), csr.times, own, stops)
-        return cls(starts, stops, csr.indices, csr.edge, csr.times)
-
-    def means(self, values: Floats) -> Floats:
-        """Return the means over each row: (n, d)."""
-        out = np.empty((len(self.starts), values.shape[1]), np.float32)
-        gather_means(self.starts, self.stops, self.indices, values, out)
-        return out
-
-    def spread(self, values: Floats) -> Floats:
-        """Return standard deviations, smallest and largest values over each row: (n, 3 d)."""
-        out = np.empty((len(self.starts), 3 * values.shape[1]), np.float32)
-        gather_spread(self.starts, self.stops, self.indices, values, out)
-        return out
+"""Hops end where they would have more columns, or their states more values, than this."""
 
 
 @final
@@ -100,6 +53,10 @@ class HopFeatures:
         Of the target's kept attributes, for distances.
     depth
         For how many hops there are means: fewer than ``hops`` where they would not fit into memory.
+    dated
+        Which node types have a time or are events, when the target is one of them; else none, and nothing is later.
+    single
+        Relations by which no node of the target has more than one edge: one value has no spread and no gaps.
     names
         What each column is, in English.
 
@@ -124,6 +81,8 @@ class HopFeatures:
     centre: Floats
     scale: Floats
     depth: int = 0
+    dated: tuple[str, ...] = ()
+    single: frozenset[EdgeType] = frozenset()
     names: tuple[str, ...] = ()
 
     @classmethod
@@ -142,7 +101,13 @@ class HopFeatures:
         scale = np.sqrt(np.nansum((own - centre) ** 2, axis=0) / known)
         scale[scale == 0] = np.inf
         draft = cls(target, hops, kept, centre.astype(np.float32), scale.astype(np.float32))
-        draft = replace(draft, depth=_depth(graph, kept, hops))
+        if hops:
+            dated = tuple(name for name in graph.nodes if node_times(graph, name) is not None)
+            dated = dated if target in dated else ()
+            draft = replace(draft, dated=dated, depth=_depth(graph, kept, hops, dated))
+            into = States(graph, kept, dated, linked=True).into(target)
+            single = frozenset(kind for kind, csr in into.items() if csr.degrees.max(initial=0) <= 1)
+            draft = replace(draft, single=single)
         nothing = HopView(draft, graph).blocks(np.empty(0, np.int64))
         return replace(draft, names=tuple(name for names, _ in nothing for name in names))
 
@@ -152,7 +117,7 @@ class HopFeatures:
         Raises
         ------
         ParameterError
-            The graph has other types or attributes than the one that was learned from.
+            The graph has other types or attributes than the one that was learned from, or lacks times that it had.
         """
         for name, kept in self.kept.items():
             if name not in graph.nodes or len(kept) != len(graph.nodes[name].attributes.matrix()[1]):
@@ -168,8 +133,9 @@ class HopFeatures:
 
     def packed(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return a header and arrays, for saving."""
-        meta = {"target": self.target, "hops": self.hops, "depth": self.depth}
-        meta |= {"names": list(self.names), "types": list(self.kept)}
+        meta: dict[str, Any] = {"target": self.target, "hops": self.hops, "depth": self.depth}
+        meta |= {"names": list(self.names), "types": list(self.kept), "dated": list(self.dated)}
+        meta["single"] = [list(kind) for kind in sorted(self.single)]
         arrays = {f"kept.{i}": kept for i, kept in enumerate(self.kept.values())}
         return meta, arrays | {"centre": self.centre, "scale": self.scale}
 
@@ -177,8 +143,9 @@ class HopFeatures:
     def unpacked(cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> HopFeatures:
         """Return the features of :meth:`packed`."""
         kept = {name: arrays[f"kept.{i}"] for i, name in enumerate(meta["types"])}
-        ends = arrays["centre"], arrays["scale"], meta["depth"], tuple(meta["names"])
-        return cls(meta["target"], meta["hops"], kept, *ends)
+        single = frozenset((sender, by, receiver) for sender, by, receiver in meta["single"])
+        ends = meta["depth"], tuple(meta["dated"]), single, tuple(meta["names"])
+        return cls(meta["target"], meta["hops"], kept, arrays["centre"], arrays["scale"], *ends)
 
 
 @final
@@ -195,12 +162,9 @@ class HopView:
 
     def __init__(self, features: HopFeatures, graph: Graph) -> None:
         self.features, self.graph = features, graph
-        target = features.target
-        self.relations = relations_of(graph) if features.hops else {}
-        self.into = {kind: csr for kind, csr in self.relations.items() if kind[2] == target}
-        own = graph.nodes[target].time
-        self.own = _NO_TIMES if own is None else own
-        self._states: list[dict[str, Block]] = []
+        self.states = States(graph, features.kept, features.dated, linked=bool(features.hops))
+        self.into = self.states.into(features.target)
+        self.own = self.states.own.get(features.target, NO_TIMES)
         self._past: list[Block] | None = None
 
     def rows(self, nodes: Ints, slots: Mapping[EdgeType, Rows] | None = None) -> Floats:
@@ -218,9 +182,9 @@ class HopView:
     def blocks(self, nodes: Ints, slots: Mapping[EdgeType, Rows] | None = None) -> Iterator[Block]:
         """Yield the features with their names, group by group."""
         features = self.features
-        names, values = self._state(0)[features.target]
+        names, values = self.states.of(0, features.target)
         yield names, values[nodes]
-        own = self.own[nodes] if len(self.own) else _NO_TIMES
+        own = self.own[nodes] if len(self.own) else NO_TIMES
         for kind, csr in self.into.items():
             rows = (slots or {}).get(kind) or Rows.of(csr, nodes, own)
             yield from self._surroundings(kind, rows, nodes)
@@ -230,18 +194,19 @@ class HopView:
                 yield names, values[nodes]
 
     def _surroundings(self, kind: EdgeType, rows: Rows, nodes: Ints) -> Iterator[Block]:
-        sender, by, _ = kind
+        sender, by, target = kind
         for k in range(self.features.depth):
-            names, values = self._state(k)[sender]
-            means = rows.means(values)
+            names, values, at = self.states.carried(k, kind)
+            at = at if rows.slots is None else at[rows.slots]
+            means = rows.means(values, at)
             yield [f"mean of {name} by {by}" for name in names], means
-            if k == 0 and len(names) <= WIDE:
+            if k == 0 and len(names) <= WIDE and kind not in self.features.single:
                 parts = [f"{part} of {name} by {by}" for part in ("std", "min", "max") for name in names]
-                yield parts, rows.spread(values)
-            if k == 0 and sender == self.features.target and len(self.features.centre):
+                yield parts, rows.spread(values, at)
+            if k == 0 and sender == target and len(self.features.centre):
                 yield (
                     [f"distance to neighbours by {by}", f"cosine to neighbours by {by}"],
-                    self._apart(values[nodes], means),
+                    self._apart(self.states.of(0, target)[1][nodes], means),
                 )
 
     def _apart(self, here: Floats, there: Floats) -> Floats:
@@ -257,22 +222,21 @@ class HopView:
         by = kind[1]
         table = self.graph.edges.get(kind) or self.graph.edges[kind[2], by.removeprefix("rev_"), kind[0]]
         values, names = table.attributes.matrix()
+        single = kind in self.features.single
         if names:
-            along = replace(rows, indices=rows.edge)
-            yield [f"mean of edge {name} by {by}" for name in names], along.means(values)
+            yield [f"mean of edge {name} by {by}" for name in names], rows.means(values, rows.edge)
+        if names and not single:
             parts = [f"{part} of edge {name} by {by}" for part in ("std", "min", "max") for name in names]
-            yield parts, along.spread(values)
-        if len(self.relations[kind].times):
-            gaps = np.empty((len(rows.starts), len(_GAPS)), np.float32)
-            gather_gaps(rows.starts, rows.stops, rows.times, own, gaps)
-            yield [f"{name} by {by}" for name in _GAPS], gaps
+            yield parts, rows.spread(values, rows.edge)
+        if len(self.states.relations[kind].times) and not single:
+            yield [f"{name} by {by}" for name in GAPS], rows.gaps(own)
 
     def _memory(self) -> list[Block]:
         """What the partners of events had seen before; nothing when the target is no event."""
         if self._past is None:
             self._past = []
-            names, values = self._state(0)[self.features.target]
-            for kind, csr in self.relations.items():
+            names, values = self.states.of(0, self.features.target)
+            for kind, csr in self.states.relations.items():
                 if kind[0] != self.features.target or kind[2] == kind[0] or not len(csr.times):
                     continue
                 if np.bincount(csr.indices, minlength=csr.columns).max(initial=0) > 1:
@@ -288,45 +252,6 @@ class HopView:
                 self._past.append(([f"before, of {kind[2]}: {name}" for name in said], past))
         return self._past
 
-    def _state(self, k: int) -> dict[str, Block]:
-        """S_k of every type, made when first asked for."""
-        while len(self._states) <= k:
-            self._states.append(self._next() if self._states else self._first())
-        return self._states[k]
-
-    def _first(self) -> dict[str, Block]:
-        states = {}
-        for name, kept in self.features.kept.items():
-            values, names = self.graph.nodes[name].attributes.matrix()
-            into = [(kind[1], csr) for kind, csr in self.relations.items() if kind[2] == name]
-            degrees = [self._degrees(name, csr) for _, csr in into]
-            own = [n for n, keep in zip(names, kept, strict=True) if keep]
-            whole = np.concatenate([values[:, kept], *degrees], axis=1, dtype=np.float32)
-            states[name] = own + [f"degree by {by}" for by, _ in into], whole
-        return states
-
-    def _degrees(self, name: str, csr: CSR) -> Floats:
-        """log(1 + degree) as a node can see it: (n, 1)."""
-        time = self.graph.nodes[name].time
-        rows = Rows.of(csr, np.arange(csr.rows), _NO_TIMES if time is None else time)
-        return np.asarray(np.log1p(rows.stops - rows.starts)[:, None], np.float32)
-
-    def _next(self) -> dict[str, Block]:
-        before, states = self._states[-1], {}
-        for name in self.features.kept:
-            names: list[str] = []
-            parts = [np.empty((self.graph.nodes[name].count, 0), np.float32)]
-            for kind, csr in self.relations.items():
-                if kind[2] == name:
-                    said, values = before[kind[0]]
-                    time = self.graph.nodes[name].time
-                    parts.append(
-                        Rows.of(csr, np.arange(csr.rows), _NO_TIMES if time is None else time).means(values)
-                    )
-                    names += [f"mean of {n} by {kind[1]}" for n in said]
-            states[name] = names, np.concatenate(parts, axis=1)
-        return states
-
 
 def _varies(matrix: Floats) -> NDArray[np.bool_]:
     if not len(matrix) or not matrix.shape[1]:
@@ -335,19 +260,30 @@ def _varies(matrix: Floats) -> NDArray[np.bool_]:
     return np.asarray((low < high) | (np.isnan(matrix).any(0) & ~np.isnan(low)))
 
 
-def _depth(graph: Graph, kept: Mapping[str, NDArray[np.bool_]], hops: int) -> int:
+def _depth(graph: Graph, kept: Mapping[str, NDArray[np.bool_]], hops: int, dated: tuple[str, ...]) -> int:
     """For how many hops the columns and the states fit."""
-    ways = [k for kind in graph.edges for k in {(kind[0], kind[2]), (kind[2], kind[0])}]
-    into = {name: [s for s, t in ways if t == name] for name in graph.nodes}
+    ways = [(*way, table.count) for kind, table in graph.edges.items() for way in _ways(kind)]
+    into = {name: [s for s, t, _ in ways if t == name] for name in graph.nodes}
     width = {name: int(keep.sum()) + len(into[name]) for name, keep in kept.items()}
+    states = {
+        name: sum(count for s, _, count in ways if s == name)
+        if dated and name not in dated
+        else graph.nodes[name].count
+        for name in kept
+    }
     columns, values = max(width.values()), 0
     for k in range(hops):
-        values += sum(width[name] * graph.nodes[name].count for name in width)
+        values += sum(width[name] * states[name] for name in width)
         width = {name: sum(width[s] for s in into[name]) for name in width}
         columns += max(width.values())
         if k and (columns > MOST_COLUMNS or values > MOST_VALUES):
             return k
     return hops
+
+
+def _ways(kind: EdgeType) -> set[tuple[str, str]]:
+    """Sending and receiving type, both ways; one way within one type."""
+    return {(kind[0], kind[2]), (kind[2], kind[0])}
 
 
 __all__ = ["MOST_HOPS", "HopFeatures", "HopView", "Rows"]

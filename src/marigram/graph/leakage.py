@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from marigram.errors import ParameterError
 from marigram.graph.data import Graph, NodeTable
+from marigram.graph.lookahead import later_edges
 from marigram.graph.metrics import Figures, delong, figures
-from marigram.graph.relations import edge_times
+from marigram.graph.relations import edge_times, node_times
 
 Kind = Literal["column", "value", "time", "order", "degree", "name", "twins", "future"]
 Grade = Literal["leak", "look"]
@@ -30,6 +31,8 @@ LEAK_AUC = 0.98
 LOOK_AUC = 0.9
 """And from which it is worth a look; DeLong's lower end must be within .05 of either."""
 
+_LATER_AUC = 0.6
+"""What has not happened yet should tell nothing: above this AUC (DeLong's lower end above a half) it tells."""
 _TWINS_AUC = 0.8
 _BINS = 32
 _PRIOR = 2.0
@@ -117,6 +120,7 @@ def find_leaks(graph: Graph, *, of: str | None = None) -> tuple[Leak, ...]:
             for kind, what, values in _suspects(graph, node_type)
             for leak in _judged(rows, kind, what, values)
         ]
+        found += _later(graph, node_type, rows)
     return tuple(sorted(found, key=lambda leak: (leak.grade != "leak", -np.nan_to_num(leak.auc))))
 
 
@@ -165,12 +169,7 @@ def _suspects(graph: Graph, node_type: str) -> Iterator[tuple[Kind, str, NDArray
 
 def _judged(rows: _Rows, kind: Kind, what: str, values: NDArray[Any]) -> Iterator[Leak]:
     """Warn when the share of anomalous train rows with a like value ranks the held-out rows well."""
-    cells = _cells(values, rows.train)
-    share = _shares(cells[rows.train], rows.labels[rows.train], int(cells.max()) + 1)
-    truth = rows.labels[rows.held]
-    score = share[cells[rows.held]]
-    alone = figures(truth, score)
-    low = delong(truth, score).low
+    alone, low = _by_itself(rows, values)
     bars: tuple[tuple[Grade, float], ...] = (("leak", LEAK_AUC), ("look", LOOK_AUC))
     for grade, least in bars:
         if alone.auc >= least and low >= least - 0.05:
@@ -185,6 +184,14 @@ def _judged(rows: _Rows, kind: Kind, what: str, values: NDArray[Any]) -> Iterato
             return
     if kind == "column":
         yield from _pure_value(rows, what, values, alone)
+
+
+def _by_itself(rows: _Rows, values: NDArray[Any]) -> tuple[Figures, float]:
+    """How well values rank the held-out rows by the share of anomalous train rows alike; DeLong's lower end of AUC."""
+    cells = _cells(values, rows.train)
+    share = _shares(cells[rows.train], rows.labels[rows.train], int(cells.max()) + 1)
+    truth, score = rows.labels[rows.held], share[cells[rows.held]]
+    return figures(truth, score), delong(truth, score).low
 
 
 def _alone(kind: Kind, what: str, alone: Figures) -> str:
@@ -293,7 +300,7 @@ def _bytes(matrix: NDArray[np.float32]) -> NDArray[Any]:
 
 def _future(graph: Graph, node_type: str, rows: _Rows) -> Iterator[Leak]:
     """Warn when train nodes have edges from after the end of train, or a split ignores the times that there are."""
-    time = rows.table.time
+    time = node_times(graph, node_type)
     if time is None or not len(rows.train) or not len(rows.held):
         return
     end = int(time[rows.train].max())
@@ -321,6 +328,21 @@ def _future(graph: Graph, node_type: str, rows: _Rows) -> Iterator[Leak]:
                 kind="future", grade="look", what="-".join(kind),
                 reason=f"{late:,} edges of train nodes ({late / touches.sum():.0%}) are from after the end of train: "
                 "who reads all edges looks ahead; mgg.as_of(data, mgg.Part.TRAIN) has none of them",
+            )  # fmt: skip
+
+
+def _later(graph: Graph, node_type: str, rows: _Rows) -> Iterator[Leak]:
+    """Warn when the edges that partners have after a node's time tell of its label."""
+    for kind, late in later_edges(graph, node_type).items():
+        if not np.nanmax(late, initial=0):
+            continue
+        alone, low = _by_itself(rows, late.astype(np.float64))
+        if alone.auc >= _LATER_AUC and low > 0.5:
+            yield Leak(
+                kind="future", grade="look", what=f"later edges, {'-'.join(kind)}", auc=alone.auc, ap=alone.ap,
+                reason=f"The number of edges that the {kind[0]} of a {node_type} has after it ranks the held-out rows "
+                f"with AUC {alone.auc:.3f} and AP {alone.ap:.3f}: a degree or mean over all edges looks ahead; "
+                "the columns of the default detector take none later than the node",
             )  # fmt: skip
 
 

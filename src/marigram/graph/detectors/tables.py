@@ -42,14 +42,8 @@ class TableLearner:
     def fit(self, job: Job, like: Scorer | None = None) -> TableScorer:
         """Learn trees on the training nodes."""
         view = self._view(job.graph, job.target)
-        x = view.rows(job.train)
-        settings = self.settings.for_rows(len(x))
         rounds = like.model.rounds if isinstance(like, TableScorer) else None
-        valid = (view.rows(job.valid), job.labels[job.valid]) if len(job.valid) else None
-        model = TreeModel.fit(
-            x, job.labels[job.train], job.weights[job.train], valid, settings, rounds=rounds
-        )
-        return TableScorer(view.features, model)
+        return TableScorer(view.features, grown(view, job, self.settings, rounds))
 
     def _view(self, graph: Graph, target: str) -> HopView:
         if graph not in self._views:
@@ -108,7 +102,7 @@ class TableScorer:
             tried = slots[-most:]
             if not len(tried):
                 continue
-            without = view.rows(np.repeat(here, len(tried)), {kind: _leaving_out(rows, slots, tried)})
+            without = view.rows(np.repeat(here, len(tried)), {kind: rows.leaving_out(tried)})
             lost = whole - self.model.logits(without)
             edges += [
                 (kind, int(rows.indices[slot]), int(rows.edge[slot]), float(c))
@@ -155,13 +149,14 @@ class TableScorer:
         return cls(features, TreeModel(boosters, forests, meta["rounds"]))
 
 
-def _leaving_out(rows: Rows, slots: Ints, tried: Ints) -> Rows:
-    """One row for each slot that is tried: all slots but that one."""
-    others = np.concatenate([slots[slots != slot] for slot in tried])
-    width = len(slots) - 1
-    starts = np.arange(len(tried), dtype=np.int64) * width
-    times = rows.times[others] if len(rows.times) else rows.times
-    return Rows(starts, starts + width, rows.indices[others], rows.edge[others], times)
+def grown(view: HopView, job: Job, settings: TreeSettings, rounds: int | None = None) -> TreeModel:
+    """Grow trees on the training nodes and on what was added to them; ``rounds`` without validation."""
+    samples = [added.sample(view) for added in job.added]
+    x = np.concatenate([view.rows(job.train), *(s.x for s in samples)])
+    y = np.concatenate([job.labels[job.train], *(s.labels for s in samples)])
+    weights = np.concatenate([job.weights[job.train], *(s.weights for s in samples)])
+    valid = (view.rows(job.valid), job.labels[job.valid]) if len(job.valid) else None
+    return TreeModel.fit(x, y, weights, valid, settings.for_rows(len(x)), rounds=rounds)
 
 
-__all__ = ["TableLearner", "TableScorer"]
+__all__ = ["TableLearner", "TableScorer", "grown"]

@@ -121,6 +121,44 @@ def gather_past(indptr: Ints, indices: Any, times: Ints, values: Floats, out: Fl
 
 
 @kernel
+def rolling_means(
+    asked: Ints, when: Ints, slots: Ints, seen: Ints, times: Ints, senders: Any, values: Floats, out: Floats
+) -> None:
+    """Write what the node of each row had received by certain moments: the means of the columns of ``values`` (m, d).
+
+    Row i asks at ``when[asked[i]:asked[i + 1]]``, ascending, and gets its answers in the rows ``slots[...]`` of ``out``
+    (m, d). It received ``values[senders[seen[i]:seen[i + 1]]]`` at the ``times`` of these slots, ascending too; without
+    times, all along. One pass over both. NaN is left out, and stands where nothing is known.
+    """
+    d = values.shape[1]
+    total, known = np.empty(d), np.empty(d)
+    for i in range(len(asked) - 1):
+        total[:], known[:] = 0, 0
+        at = seen[i]
+        for query in range(asked[i], asked[i + 1]):
+            while at < seen[i + 1] and (not len(times) or times[at] <= when[query]):
+                row = values[senders[at]]
+                for j in range(d):
+                    if row[j] == row[j]:
+                        total[j] += row[j]
+                        known[j] += 1
+                at += 1
+            for j in range(d):
+                out[slots[query], j] = total[j] / known[j] if known[j] else np.nan
+
+
+@kernel
+def rolling_counts(asked: Ints, when: Ints, slots: Ints, seen: Ints, times: Ints, out: Floats) -> None:
+    """Write log(1 + how many) instead of means: ``out`` (m,)."""
+    for i in range(len(asked) - 1):
+        at = seen[i]
+        for query in range(asked[i], asked[i + 1]):
+            while at < seen[i + 1] and (not len(times) or times[at] <= when[query]):
+                at += 1
+            out[slots[query]] = np.log1p(at - seen[i])
+
+
+@kernel
 def visible_stops(starts: Ints, stops: Ints, times: Ints, own: Ints, out: Ints) -> None:
     """Write the end of the edges no later than each node's ``own`` time to ``out`` (n,); times ascend in a row."""
     for i in range(len(starts)):
@@ -134,4 +172,12 @@ def visible_stops(starts: Ints, stops: Ints, times: Ints, own: Ints, out: Ints) 
         out[i] = low
 
 
-__all__ = ["gather_gaps", "gather_means", "gather_past", "gather_spread", "visible_stops"]
+__all__ = [
+    "gather_gaps",
+    "gather_means",
+    "gather_past",
+    "gather_spread",
+    "rolling_counts",
+    "rolling_means",
+    "visible_stops",
+]
