@@ -10,10 +10,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigram.graph.data import EdgeType, Graph
+from marigram.graph.hops import HopView
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows that no real node has.
+
+    Attributes
+    ----------
+    x
+        float32 (m, D): the columns of a view.
+    labels, weights
+        float32 (m,): 1 anomaly, 0 normal, and how much each counts.
+    """
+
+    x: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+class Added(Protocol):
+    """What joins the training rows of a model of tables: made when the columns are known."""
+
+    def sample(self, view: HopView) -> Sample:
+        """Return the rows; the same ones at each call."""
 
 
 @final
@@ -33,6 +59,8 @@ class Job:
         float32 (n,): how much each counts.
     train, valid
         int64: numbers of the nodes to learn from and to stop by; the second may be empty.
+    added
+        Rows that a model of tables learns from as well; others leave them alone.
     """
 
     graph: Graph
@@ -41,6 +69,7 @@ class Job:
     weights: NDArray[np.float32]
     train: Ints
     valid: Ints
+    added: tuple[Added, ...] = ()
 
     def on_all(self) -> Job:
         """Return the job of learning from both parts at once."""
@@ -103,4 +132,4 @@ class Learner(Protocol):
         """Learn; with ``like``, as long as that one learned, since there is nothing to stop by."""
 
 
-__all__ = ["Arrays", "Job", "Learner", "Packed", "Parts", "Scorer"]
+__all__ = ["Added", "Arrays", "Job", "Learner", "Packed", "Parts", "Sample", "Scorer"]

@@ -5,18 +5,21 @@
 
 each with a weight below 1 (H. Scudder, 1965; D.-H. Lee, "Pseudo-Label", 2013). Where the training nodes hold a usual
 share of anomalies, the lowest scores join as normal in the same proportion; where normal nodes abound, none does. The
-features of nodes to be scored may be in the pool, their labels never are.
+features of nodes to be scored may be in the pool (transductive), or be kept out of it (inductive); their labels never
+are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Literal, final, get_args
 
 import numpy as np
 
 from marigram.errors import ParameterError
 from marigram.graph.detectors.jobs import Doubles, Ints, Job
+
+Pool = Literal["all", "unlabelled", "test"]
 
 
 @final
@@ -32,13 +35,19 @@ class SelfTraining:
         Largest share of the pool that joins as anomalies, above 0 to 0.5.
     weight
         Of a node that joined, above 0 to 1.
+    among
+        Which nodes may join: ``"all"`` that are neither in training nor in validation, ``"unlabelled"`` ones outside
+        the test part (inductive), or those of the ``"test"`` part alone (transductive).
     """
 
     ratio: float = 10.0
     most: float = 0.05
     weight: float = 0.5
+    among: Pool = "all"
 
     def __post_init__(self) -> None:
+        if self.among not in get_args(Pool):
+            raise ParameterError(f"among must be one of {', '.join(get_args(Pool))}, got {self.among!r}")
         if not 0 < self.ratio < np.inf:
             raise ParameterError(f"ratio must be above 0 and finite, got {self.ratio!r}")
         for name, high in (("most", 0.5), ("weight", 1)):
@@ -51,6 +60,9 @@ class SelfTraining:
         """Return the nodes that may join."""
         free = np.ones(len(job.labels), np.bool_)
         free[job.train] = free[job.valid] = False
+        tested = job.graph.nodes[job.target].test_mask
+        if self.among != "all":
+            free &= tested if self.among == "test" else ~tested
         return np.flatnonzero(free)
 
     def extended(self, job: Job, pool: Ints, scores: Doubles) -> Job:
