@@ -17,13 +17,13 @@ from marigram.cli._again import PREFIX, Seen, unseen
 from marigram.cli._errors import ExitCode, code_of, sentence
 from marigram.cli._outputs import Outputs
 from marigram.cli._rejected import RejectTeller
-from marigram.cli._silence import SilenceWatch
 from marigram.cli._stop import Stop
 from marigram.cli._totals import Summary, Totals
 from marigram.errors import InputError, ParameterError, SnapshotError
 from marigram.events import Batch, KeyNames, Reject
 from marigram.fleet import Fleet
 from marigram.kinds import Kind
+from marigram.store.silence import SilenceWatch
 from marigram.verdicts import Verdicts
 
 SECOND = 1_000_000_000

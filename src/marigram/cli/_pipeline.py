@@ -25,7 +25,6 @@ from marigram.cli._errors import mute
 from marigram.cli._outputs import Outputs
 from marigram.cli._report import Report
 from marigram.cli._sample import Sample
-from marigram.cli._silence import SilenceWatch
 from marigram.cli._stop import Stop
 from marigram.cli._totals import Summary, Totals
 from marigram.detectors.default import Detector
@@ -33,6 +32,7 @@ from marigram.errors import InputError
 from marigram.events import Batch, Schema, Source
 from marigram.fleet import Fleet
 from marigram.store import Checkpoint, Position
+from marigram.store.silence import SilenceWatch
 from marigram.verdicts import Verdicts
 
 BATCH_ROWS = 1 << 15

@@ -10,6 +10,7 @@ import os
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
@@ -208,6 +209,7 @@ def _parse(
     return header.meta, arrays
 
 
+@cache
 def _package_version() -> str:
     try:
         return metadata.version("marigram")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -52,6 +53,7 @@ def decode_dtype(form: Any) -> np.dtype[Any]:
         ) from error
 
 
+@cache
 def unused_bytes(dtype: np.dtype[Any]) -> list[slice]:
     """Return the stretches of an item's bytes where no field lies."""
     edges = np.flatnonzero(np.diff(_unused(dtype), prepend=False, append=False))

@@ -17,7 +17,6 @@ costs work and no data.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import time
@@ -33,6 +32,7 @@ from marigram.errors import MarigramError, ParameterError, SnapshotError
 from marigram.events.batch import Batch
 from marigram.events.keys import KeyNames
 from marigram.fleet import Fleet
+from marigram.store.holding import hold
 from marigram.store.journal import Journal, read_journal
 
 KEPT = 2
@@ -113,7 +113,7 @@ class Checkpoint:
         self.notices: list[str] = []
         self._clock = clock
         self._damaged: list[Path] = []
-        self._lock: int | None = _locked(self.folder)
+        self._lock: int | None = hold(self.folder)
         try:
             _check_settings(self.folder / "settings.json", settings)
             self._generation = self._load(memory, spill, threads)
@@ -231,24 +231,6 @@ def _generations(folder: Path, pattern: re.Pattern[str]) -> list[int]:
     """Return the generations of which there is such a file, newest first."""
     found = (pattern.fullmatch(path.name) for path in folder.iterdir())
     return sorted((int(match[1]) for match in found if match), reverse=True)
-
-
-def _locked(folder: Path) -> int:
-    """Hold the folder until the descriptor is closed or the process ends, however it ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise ParameterError(f"{folder} cannot hold a state: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "?"
-        os.close(descriptor)
-        raise ParameterError(f"{folder} is in use by process {holder}") from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:

@@ -91,7 +91,7 @@ def pack_batch(batch: Batch) -> bytes:
     if batch.key_codes is not None:
         distinct, codes = np.unique(batch.key_codes, return_inverse=True)
         arrays["key_codes"] = codes.astype(np.int64)
-        arrays["key_names"] = _as_json([batch.key_names[code] for code in distinct.tolist()])
+        arrays["key_names"] = _as_json(batch.key_names.take(distinct).tolist())
     arrays["rejects"] = _as_json(batch.rejects)
     meta = {"lines": batch.lines, "offset": batch.offset, "notices": batch.notices}
     return snapshots.pack(_KIND, meta, arrays)

@@ -28,28 +28,47 @@ class SilenceWatch:
     ----------
     clock
         Nanoseconds that never go back.
+
+    Attributes
+    ----------
+    newest
+        Time of the newest event, ns; ``NO_TIME`` before the first that has one.
+    arrived
+        When it came, by the clock.
     """
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock = clock
-        self._newest = NO_TIME
-        self._arrived = 0
+        self.newest = NO_TIME
+        self.arrived = 0
         self._next = 0
 
     def saw(self, times: NDArray[np.int64] | None) -> None:
         """Take note of a batch's times."""
-        if times is not None and len(times) and int(times.max()) >= self._newest:
-            self._newest, self._arrived = int(times.max()), self._clock()
+        if times is not None and len(times) and int(times.max()) >= self.newest:
+            self.newest, self.arrived = int(times.max()), self._clock()
+
+    def present(self) -> int | None:
+        """Return the present in event time; None when no event had a time."""
+        return None if self.newest == NO_TIME else self.newest + max(0, self._clock() - self.arrived)
 
     def due(self, fleet: Fleet) -> Verdicts | None:
         """Return the keys that fell silent since the last call; None when it is not yet time to ask again."""
-        now = self._clock()
-        if self._newest == NO_TIME or now < self._next:
+        now, present = self._clock(), self.present()
+        if present is None or now < self._next:
             return None
-        found = fleet.silent(self._newest + now - self._arrived)
-        done = self._clock()
-        self._next = done + max(_EVERY, _SHARE * (done - now))
+        found = fleet.silent(present)
+        self.asked(now)
         return found
+
+    def due_at(self) -> int | None:
+        """Return the present if it is time to ask; whoever asks then says so by :meth:`asked`."""
+        return None if self._clock() < self._next else self.present()
+
+    def asked(self, start: int) -> None:
+        """Take note that a question begun at ``start`` was answered."""
+        done = self._clock()
+        self._next = done + max(_EVERY, _SHARE * (done - start))
 
 
 __all__ = ["SilenceWatch"]
