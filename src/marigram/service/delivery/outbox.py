@@ -129,6 +129,14 @@ def settle_failed(connection: Connection, envelope: str, now: int, due: int | No
     )
 
 
+def withdraw(connection: Connection, alert: str, reason: str) -> None:
+    """Hold back what was not attempted yet of an alert."""
+    connection.execute(
+        "UPDATE alert_outbox SET state = 'held', reason = ? WHERE alert = ? AND state = 'waiting' AND envelope IS NULL",
+        (reason, alert),
+    )
+
+
 def revive(connection: Connection, id_: str, now: int) -> bool:
     """Let a dead letter be tried again, under its old id; False when there is none of that id."""
     found = list(
@@ -193,4 +201,5 @@ __all__ = [
     "revive",
     "settle_failed",
     "settle_sent",
+    "withdraw",
 ]
