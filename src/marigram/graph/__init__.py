@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from marigram.graph.augmenters.augment import augment
+    from marigram.graph.augmenters.gate import Augmentation
     from marigram.graph.csr import CSR
     from marigram.graph.data import Columns, EdgeTable, Graph, NodeTable, Part
     from marigram.graph.data.anything import as_graph
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from marigram.graph.sampler_pyg import PygSampler
 
 _MODULE_OF = {
+    "Augmentation": "augmenters.gate",
     "CSR": "csr",
     "Columns": "data",
     "Comparison": "detectors.verdict",
@@ -53,6 +56,7 @@ _MODULE_OF = {
     "TreeSettings": "detectors.trees",
     "as_graph": "data.anything",
     "as_of": "data.splits",
+    "augment": "augmenters.augment",
     "bootstrap": "metrics",
     "by_group": "data.splits",
     "by_time": "data.splits",
@@ -76,6 +80,7 @@ __all__ = [
     "CSR",
     "GADBENCH_SEEDS",
     "PUBLISHED",
+    "Augmentation",
     "Columns",
     "Comparison",
     "EdgeTable",
@@ -96,6 +101,7 @@ __all__ = [
     "TreeSettings",
     "as_graph",
     "as_of",
+    "augment",
     "bootstrap",
     "by_group",
     "by_time",

@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigram.errors import ParameterError, SnapshotError
+from marigram.graph.augmenters.gate import AUTO as CHOICES
+from marigram.graph.augmenters.gate import Augmentation, augmented
+from marigram.graph.augmenters.kinds import check_ratio, parts_of
 from marigram.graph.data import Graph
 from marigram.graph.data.anything import as_graph
 from marigram.graph.detectors.auto import AUTO, KINDS, Candidate, Kind, best, learner_of, self_trained, tried
@@ -130,13 +133,27 @@ class NodeDetector:
         """How many steps :meth:`fit` has."""
         return 1 if self.kind == "unsupervised" else 2 + len(self._kinds) + bool(self.self_train)
 
+    @staticmethod
+    def more_steps(augment: str | None) -> int:
+        """How many more steps :meth:`fit` has with an augmenter."""
+        if augment is None:
+            return 0
+        return 1 + (len(CHOICES) if augment == "auto" else 1)
+
     @property
     def _kinds(self) -> tuple[str, ...]:
         return AUTO if self.kind == "auto" else (self.kind,)
 
     # --- learning ----------------------------------------------------------------------------------------------------
 
-    def fit(self, data: Any, *, tell: Callable[[str], None] | None = None) -> Self:
+    def fit(
+        self,
+        data: Any,
+        *,
+        augment: str | None = None,
+        ratio: float = 10.0,
+        tell: Callable[[str], None] | None = None,
+    ) -> Self:
         """Learn from a graph, a PyG ``Data`` or ``HeteroData``, or a networkx graph, and return self.
 
         Training nodes are learned from, validation nodes chosen by. Without masks all labelled nodes are for training;
@@ -146,14 +163,25 @@ class NodeDetector:
         ----------
         data
             With labels, apart from ``"unsupervised"``.
+        augment
+            An augmenter of :func:`marigram.graph.augment`, or ``"auto"``: the best on validation, if it is shown to
+            beat no augmentation and duplicates there, else none. Self-training is one of them, and goes as
+            ``self_train`` says. For trees, real nodes keep the columns that they have in ``data``. What came of it is
+            :attr:`augmentation`.
+        ratio
+            New anomalies for each known one, above 0 to 1000; ``"auto"`` has its own.
         tell
-            Called with its name at the beginning of each of the :attr:`steps`.
+            Called with its name at the beginning of each of the :attr:`steps` and :meth:`more_steps`.
 
         Raises
         ------
         InputError
             No type has labels, or training lacks one of the classes.
+        ParameterError
+            There is no such augmenter, or the ratio is out of its range.
         """
+        if augment is not None:
+            _check_augmenter(augment, ratio, self.kind)
         graph, told = as_graph(data), tell or (lambda step: None)  # noqa: ARG005 - nobody listens
         if self.kind == "unsupervised":
             told(self.kind)
@@ -162,7 +190,12 @@ class NodeDetector:
         settings = replace(self.trees, seed=self.seed)
         told("control, without the graph")
         control = tried("control", control_learner(settings), job)
-        winner = self._graph_model(job, settings, told)
+        winner, added = self._graph_model(job, settings, told, augment), None
+        if augment is not None:
+            winner, added = augmented(
+                winner, augment, ratio, seed=self.seed, tabular=winner.kind == "trees", tell=told,
+                learning=self.self_train if isinstance(self.self_train, SelfTraining) else None,
+            )  # fmt: skip
         compared = Comparison.of(winner.logits, control.logits, job.labels[job.valid] == 1, seed=self.seed)
         uses_graph = not compared.gain < 0
         chosen = winner if uses_graph else control
@@ -182,20 +215,23 @@ class NodeDetector:
             "node_type": job.target,
             "chosen": winner.kind,
             "uses_graph": uses_graph,
-            "self_trained": len(winner.job.train) > len(job.train),
+            "self_trained": bool((winner.job.weights[: len(job.weights)] != job.weights).any()),
+            "augmentation": None if added is None else added.as_dict(),
             "validation": asdict(compared),
         }
         self._graph = graph
         return self
 
-    def _graph_model(self, job: Job, settings: TreeSettings, told: Callable[[str], None]) -> Candidate:
+    def _graph_model(
+        self, job: Job, settings: TreeSettings, told: Callable[[str], None], augment: str | None
+    ) -> Candidate:
         found = {}
         for kind in self._kinds:
             told(kind)
             learner = learner_of(kind, hops=self.hops, seed=self.seed, trees=settings)
             found[kind] = tried(kind, learner, job)
         winner = best(found)
-        if self.self_train is False:
+        if self.self_train is False or augment is not None:
             return winner
         told("self-training")
         return self_trained(winner, SelfTraining() if self.self_train is True else self.self_train)
@@ -214,6 +250,7 @@ class NodeDetector:
             "chosen": self.kind,
             "uses_graph": True,
             "self_trained": False,
+            "augmentation": None,
             "validation": asdict(Comparison(nan, nan, nan, nan, nan, 0, 0)),
         }
         self._graph = graph
@@ -240,6 +277,12 @@ class NodeDetector:
     def chosen(self) -> str:
         """The kind of the graph model."""
         return str(self._known("chosen"))
+
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """What was added to the training data and whether it helped; None when nothing was asked for."""
+        told = self._known("augmentation")
+        return None if told is None else Augmentation.from_dict(told)
 
     @property
     def uses_graph(self) -> bool:
@@ -378,7 +421,7 @@ class NodeDetector:
                 trees=TreeSettings(**about["trees"]),
             )  # fmt: skip
             found: Mapping[str, Any] = about["found"]
-            names = ("node_type", "chosen", "uses_graph", "self_trained")
+            names = ("node_type", "chosen", "uses_graph", "self_trained", "augmentation")
             figures = {k: float("nan") if v is None else v for k, v in found["validation"].items()}
             model._about = {name: found[name] for name in names} | {"validation": figures}
             model._curves = {name: Calibration(**curve) for name, curve in about["curves"].items()}
@@ -386,6 +429,14 @@ class NodeDetector:
             raise SnapshotError(f"{os.fspath(folder)} does not hold a model: {error}") from error
         model._scorers = scorers
         return model
+
+
+def _check_augmenter(augment: str, ratio: float, kind: str) -> None:
+    if kind == "unsupervised":
+        raise ParameterError("augment is for detectors that learn from labels")
+    check_ratio(ratio)
+    if augment != "auto":
+        parts_of(augment)
 
 
 __all__ = ["KINDS", "NodeDetector"]
