@@ -3,6 +3,8 @@
 from marigram.service.alerts.alert import Alert
 from marigram.service.alerts.book import Alerts
 from marigram.service.alerts.desk import Desk, Visit
+from marigram.service.alerts.routes import alerts_router
 from marigram.service.alerts.rules import AlertRules, Team, rules_of
+from marigram.service.alerts.tables import DDL
 
-__all__ = ["Alert", "AlertRules", "Alerts", "Desk", "Team", "Visit", "rules_of"]
+__all__ = ["DDL", "Alert", "AlertRules", "Alerts", "Desk", "Team", "Visit", "alerts_router", "rules_of"]

@@ -75,10 +75,16 @@ def listed(connection: Connection, limit: int = 100) -> list[tuple[Silence, int]
     return [(msgspec.json.decode(body, type=Silence), muted) for body, muted in rows]
 
 
+def next_id(connection: Connection) -> str:
+    """Return an id that no silence has."""
+    ((number,),) = connection.execute("SELECT count(*) FROM alert_silence")
+    return f"s{int(number) + 1}"
+
+
 def found(connection: Connection, id_: str) -> Silence | None:
     """Return a silence by its id."""
     rows = list(connection.execute("SELECT body FROM alert_silence WHERE id = ?", (id_,)))
     return msgspec.json.decode(rows[0][0], type=Silence) if rows else None
 
 
-__all__ = ["DDL", "Silence", "current", "end", "found", "listed", "save"]
+__all__ = ["DDL", "Silence", "current", "end", "found", "listed", "next_id", "save"]
