@@ -12,7 +12,6 @@ from tests.graph.detectors.graphs import QUICK, planted
 
 from marigram import graph as mgg
 from marigram.errors import InputError, SnapshotError
-from marigram.graph.detectors.forest import Forest
 
 
 @pytest.fixture(scope="module")
@@ -98,29 +97,3 @@ def test_a_pickle_is_refused_before_it_is_opened(model: mgg.NodeDetector, tmp_pa
     (tmp_path / "model" / "best.mg").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(SnapshotError, match="pickle"):
         mgg.NodeDetector.load(tmp_path / "model")
-
-
-@pytest.mark.parametrize("extra", [False, True])
-def test_the_arrays_of_a_forest_are_scikit_learns_forest(extra: bool) -> None:
-    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(200, 4)).astype(np.float32)
-    y, weights = (x[:, 0] + rng.normal(size=200) > 1).astype(int), rng.random(200) + 0.5
-    ours = Forest.grow(x, y, weights, trees=7, leaf=2, extra=extra, seed=3)
-    make = ExtraTreesClassifier if extra else RandomForestClassifier
-    theirs = make(7, min_samples_leaf=2, bootstrap=True, max_samples=200, random_state=3).fit(x, y, weights)
-    new = rng.normal(size=(500, 4)).astype(np.float32)
-    np.testing.assert_allclose(ours.shares(new), theirs.predict_proba(new)[:, 1], atol=1e-6)
-    parts = ours.contributions(new)
-    np.testing.assert_allclose(parts.sum(1), ours.shares(new), atol=1e-6)
-
-
-def test_a_forest_that_runs_in_circles_is_refused() -> None:
-    x = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
-    forest = Forest.grow(x, x[:, 0] > 0, np.ones(50), trees=2, leaf=1, extra=False, seed=0)
-    for name, value in (("left", 0), ("right", 10**6), ("feature", 9)):
-        arrays = {k: a.copy() for k, a in forest.to_arrays().items()}
-        arrays[name][0] = value
-        with pytest.raises(SnapshotError):
-            Forest.from_arrays(arrays)

@@ -1,4 +1,4 @@
-"""A random forest as flat arrays: grown by scikit-learn, saved without pickle, walked by our own kernels."""
+"""A random forest as flat arrays: saved without pickle, walked by our own kernels."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from marigram.graph.kernels.forest import forest_means, forest_shares
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int32]
-
-MOST_ROWS = 50_000
-"""Rows that a tree sees at most, drawn anew for each."""
 
 
 @final
@@ -47,58 +44,6 @@ class Forest:
     right: Ids
     value: Floats
     fill: Floats
-
-    @classmethod
-    def grow(
-        cls,
-        x: Floats,
-        y: NDArray[Any],
-        weights: NDArray[Any],
-        *,
-        trees: int,
-        leaf: int,
-        extra: bool,
-        seed: int,
-    ) -> Forest:
-        """Grow a forest on rows ``x`` (n, d), beliefs ``y`` in {0, 1} and weights (n,).
-
-        ``extra`` draws thresholds at random (P. Geurts et al., 2006) instead of searching for the best.
-        """
-        from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-
-        with np.errstate(invalid="ignore"):
-            known = np.maximum((~np.isnan(x)).sum(0), 1)
-            fill = (np.nansum(x, axis=0, dtype=np.float64) / known).astype(np.float32)
-        make = ExtraTreesClassifier if extra else RandomForestClassifier
-        model = make(
-            trees,
-            min_samples_leaf=leaf,
-            max_samples=min(len(x), MOST_ROWS),
-            bootstrap=True,
-            max_features="sqrt",
-            n_jobs=1,
-            random_state=seed,
-        )
-        model.fit(np.where(np.isnan(x), fill, x), y, sample_weight=weights)
-        grown = [estimator.tree_ for estimator in model.estimators_]
-        sizes = np.array([tree.node_count for tree in grown])
-        roots = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        shares = [tree.value[:, 0, :] for tree in grown]
-        return cls(
-            roots.astype(np.int64),
-            np.concatenate([np.where(tree.children_left < 0, -1, tree.feature) for tree in grown]).astype(
-                np.int32
-            ),
-            _rounded_down(np.concatenate([tree.threshold for tree in grown])),
-            np.concatenate([tree.children_left + r for tree, r in zip(grown, roots, strict=True)]).astype(
-                np.int32
-            ),
-            np.concatenate([tree.children_right + r for tree, r in zip(grown, roots, strict=True)]).astype(
-                np.int32
-            ),
-            np.concatenate([s[:, 1] / s.sum(1) for s in shares]).astype(np.float32),
-            fill,
-        )
 
     def shares(self, x: Floats) -> NDArray[np.float64]:
         """Return the share of anomalies that the forest expects: (n,)."""
@@ -142,12 +87,6 @@ class Forest:
         if not sound:
             raise SnapshotError("the nodes of a forest contradict each other")
         return forest
-
-
-def _rounded_down(threshold: NDArray[np.float64]) -> Floats:
-    """The largest float32 that is not above: float32 rows then fall to the same side."""
-    near = threshold.astype(np.float32)
-    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
 __all__ = ["Forest"]

@@ -6,6 +6,7 @@ better than either. Boosting stops where the average precision on validation is 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from marigram.errors import ParameterError
 from marigram.graph.detectors.forest import Forest
+from marigram.graph.detectors.growing import Binned, grow_forest
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -48,7 +50,8 @@ class TreeSettings:
     balance
         Weight of an anomaly: (normal / anomalous)^balance, 0 to 1.
     threads
-        Of LightGBM, from 1; more than one waits by spinning, and where cores are shared was slower.
+        Models and trees that grow side by side, from 1; the result does not depend on it. Each has one thread: those
+        of LightGBM wait by spinning, and where cores are shared were slower.
     seed
         Of everything random.
     """
@@ -60,7 +63,7 @@ class TreeSettings:
     forest: int = 250
     leaf: int = 3
     balance: float = 0.25
-    threads: int = 1
+    threads: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -78,7 +81,7 @@ class TreeSettings:
         return replace(
             self,
             boosters=max(1, round(self.boosters * share)),
-            forest=max(min(self.forest, 50), round(self.forest * share)),
+            forest=max(min(self.forest, 50), round(self.forest * min(1.0, ENOUGH / 2 / max(count, 1)))),
             rate=min(1.0, self.rate if share > 0.2 else 2 * self.rate),
         )
 
@@ -127,24 +130,19 @@ class TreeModel:
         positive = float(weights[y == 1].sum())
         ratio = (float(weights.sum()) - positive) / positive
         weights = np.where(y == 1, ratio**settings.balance, 1.0) * weights
-        boosters, best = [], []
-        for number in range(settings.boosters):
-            booster, stopped = _boost(x, y, weights, validation, settings, number, rounds)
-            boosters.append(booster)
-            best.append(stopped)
-        forests = [
-            Forest.grow(
-                x,
-                y,
-                weights,
-                trees=settings.forest,
-                leaf=settings.leaf,
-                extra=extra,
-                seed=settings.seed + extra,
-            )
-            for extra in (False, True)
-        ]
-        return cls(boosters, forests, int(np.median(best)))
+        boosting = _Boosting(x, y, weights, validation, settings, rounds)
+        with ThreadPoolExecutor(settings.threads) as workers:
+            boosted = [workers.submit(boosting.run, number) for number in range(settings.boosters)]
+            binned = Binned.of(x)
+            forests = [
+                grow_forest(
+                    binned, y, weights, trees=settings.forest, leaf=settings.leaf, extra=extra,
+                    seed=settings.seed, workers=workers,
+                )
+                for extra in (False, True)
+            ]  # fmt: skip
+            boosters, best = zip(*(future.result() for future in boosted), strict=True)
+        return cls(list(boosters), forests, int(np.median(best)))
 
     def logits(self, x: Floats) -> Doubles:
         """Return the mean logit of each row: (n,)."""
@@ -175,48 +173,73 @@ class TreeModel:
         return np.asarray(gain / max(gain.sum(), 1e-300))
 
 
-def _boost(
-    x: Floats,
-    y: NDArray[Any],
-    weights: NDArray[Any],
-    validation: tuple[Floats, NDArray[Any]] | None,
-    settings: TreeSettings,
-    number: int,
-    rounds: int | None,
-) -> tuple[Any, int]:
-    """One boosted model and its best number of rounds."""
-    import lightgbm
+@final
+class _Boosting:
+    """Boosted models that differ by their seed alone; the columns are cut into bins once.
 
-    parameters = {
-        "objective": "binary",
-        "metric": "average_precision",
-        "learning_rate": settings.rate,
-        "num_leaves": 31,
-        "min_data_in_leaf": max(2, min(20, len(x) // 100)),
-        "feature_fraction": min(0.4, max(0.1, 400 / x.shape[1])),
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "lambda_l2": 1.0,
-        "num_threads": settings.threads,
-        "seed": settings.seed + 1000 * number,
-        "deterministic": True,
-        "force_row_wise": True,
-        "feature_pre_filter": False,
-        "verbosity": -1,
-    }
-    data = lightgbm.Dataset(x, y, weight=weights, params=parameters)
-    if validation is None:
-        booster = lightgbm.train(parameters, data, rounds or settings.rounds // 3)
-        return booster, booster.current_iteration()
-    against = lightgbm.Dataset(*validation, reference=data, params=parameters)
-    booster = lightgbm.train(
-        parameters,
-        data,
-        settings.rounds,
-        valid_sets=[against],
-        callbacks=[lightgbm.early_stopping(settings.patience, verbose=False)],
-    )
-    return booster, max(booster.best_iteration, FEWEST)
+    Parameters
+    ----------
+    x, y, weights
+        Rows to learn from.
+    validation
+        Rows and labels to stop by, or None.
+    settings
+        How trees grow.
+    rounds
+        Of boosting, without validation.
+    """
+
+    def __init__(
+        self,
+        x: Floats,
+        y: NDArray[Any],
+        weights: NDArray[Any],
+        validation: tuple[Floats, NDArray[Any]] | None,
+        settings: TreeSettings,
+        rounds: int | None,
+    ) -> None:
+        import lightgbm
+
+        self.settings, self.rounds = settings, rounds
+        self.parameters = {
+            "objective": "binary",
+            "metric": "average_precision",
+            "learning_rate": settings.rate,
+            "num_leaves": 31,
+            "min_data_in_leaf": max(2, min(20, len(x) // 100)),
+            "feature_fraction": min(0.4, max(0.1, 400 / x.shape[1])),
+            "bagging_fraction": 0.8,
+            "bagging_freq": 1,
+            "lambda_l2": 1.0,
+            "num_threads": 1,
+            "deterministic": True,
+            "force_row_wise": True,
+            "feature_pre_filter": False,
+            "verbosity": -1,
+        }
+        self.data = lightgbm.Dataset(x, y, weight=weights, params=self.parameters).construct()
+        self.against = None
+        if validation is not None:
+            self.against = lightgbm.Dataset(
+                *validation, reference=self.data, params=self.parameters
+            ).construct()
+
+    def run(self, number: int) -> tuple[Any, int]:
+        """Boost one model; return it and its best number of rounds."""
+        import lightgbm
+
+        parameters = self.parameters | {"seed": self.settings.seed + 1000 * number}
+        if self.against is None:
+            booster = lightgbm.train(parameters, self.data, self.rounds or self.settings.rounds // 3)
+            return booster, booster.current_iteration()
+        booster = lightgbm.train(
+            parameters,
+            self.data,
+            self.settings.rounds,
+            valid_sets=[self.against],
+            callbacks=[lightgbm.early_stopping(self.settings.patience, verbose=False)],
+        )
+        return booster, max(booster.best_iteration, FEWEST)
 
 
 def _logit(share: Doubles) -> Doubles:

@@ -13,6 +13,10 @@ Ids = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
 
+TOGETHER = 256
+"""Rows that walk down a tree before the next tree is looked at."""
+
+
 @kernel
 def forest_means(
     roots: Any, feature: Ids, threshold: Floats, left: Ids, right: Ids, value: Floats, x: Floats, out: Any
@@ -21,14 +25,17 @@ def forest_means(
 
     A node sends a row to the left when ``x[feature] <= threshold``; a leaf has feature -1.
     """
-    for i in range(len(x)):
-        total = 0.0
-        for root in roots:
-            node = root
-            while feature[node] >= 0:
-                node = left[node] if x[i, feature[node]] <= threshold[node] else right[node]
-            total += value[node]
-        out[i] = total / len(roots)
+    for first in range(0, len(x), TOGETHER):
+        stop = min(first + TOGETHER, len(x))
+        out[first:stop] = 0
+        for root in roots:  # both the tree and the rows then lie in the cache
+            for i in range(first, stop):
+                node = root
+                while feature[node] >= 0:
+                    node = left[node] if x[i, feature[node]] <= threshold[node] else right[node]
+                out[i] += value[node]
+        for i in range(first, stop):
+            out[i] /= len(roots)
 
 
 @kernel
