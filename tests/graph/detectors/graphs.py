@@ -37,3 +37,37 @@ def planted(seed: int, *, by: str, n: int = 600, split: bool = True) -> mgg.Grap
 def relabelled(graph: mgg.Graph, labels: np.ndarray) -> mgg.Graph:
     """The graph with other labels of its users."""
     return graph.with_nodes(user=graph.nodes["user"].with_labels(labels.astype(np.int8)))
+
+
+def payments(seed: int, *, n: int = 600, split: bool = True) -> mgg.Graph:
+    """Payments of a fifth of the cards are anomalous: their amounts are higher, and those of one card tell together.
+
+    Payments have times, cards and shops have none; shops have no attributes.
+    """
+    rng = np.random.default_rng(seed)
+    cards = n // 8
+    stolen = rng.random(cards) < 1 / 5
+    card = rng.integers(0, cards, n)
+    guilty = stolen[card]
+    amount = rng.normal(size=n) + 2 * guilty
+    amount[rng.random(n) < 0.05] = np.nan
+    time = np.sort(rng.integers(0, 10**6, n))
+    pays = mgg.NodeTable(
+        attributes=mgg.Columns.of_numbers(amount.astype(np.float32)[:, None], ("amount",)),
+        labels=guilty.astype(np.int8),
+        time=time,
+    )
+    kinds = mgg.Columns.of_numbers(rng.normal(size=(cards, 1)).astype(np.float32), ("limit",))
+    graph = mgg.Graph(
+        nodes={
+            "card": mgg.NodeTable(attributes=kinds),
+            "payment": pays,
+            "shop": mgg.NodeTable.bare(30),
+        },
+        edges={
+            ("payment", "of", "card"): mgg.EdgeTable(src=np.arange(n), dst=card, time=time),
+            ("payment", "at", "shop"): mgg.EdgeTable(src=np.arange(n), dst=rng.integers(0, 30, n), time=time),
+        },
+        time_unit="s",
+    )
+    return mgg.stratified(graph, seeds=[seed], fractions=(0.4, 0.3, 0.3)) if split else graph

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, final, get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, final, get_args
 
 from marigram.evaluate.metrics import average_precision
 from marigram.graph.detectors.jobs import Doubles, Job, Learner, Scorer
 from marigram.graph.detectors.selftrain import SelfTraining
 from marigram.graph.detectors.tables import TableLearner
 from marigram.graph.detectors.trees import TreeSettings
+
+if TYPE_CHECKING:
+    from marigram.graph.networks import NetworkSettings, TrainingSettings
 
 Kind = Literal["trees", "sage", "gat", "gin", "gcn", "bwgnn", "hgt", "auto", "unsupervised"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -47,7 +50,15 @@ class Candidate:
         return self.learner.fit(job, self.scorer)
 
 
-def learner_of(kind: str, *, hops: int, seed: int, trees: TreeSettings) -> Learner:
+def learner_of(
+    kind: str,
+    *,
+    hops: int,
+    seed: int,
+    trees: TreeSettings,
+    network: NetworkSettings | None = None,
+    training: TrainingSettings | None = None,
+) -> Learner:
     """Return the learner of a kind other than ``"auto"``."""
     if kind == "trees":
         return TableLearner(hops, trees)
@@ -58,8 +69,10 @@ def learner_of(kind: str, *, hops: int, seed: int, trees: TreeSettings) -> Learn
     from marigram.graph.detectors.neural import NetworkLearner
     from marigram.graph.networks import NetworkSettings, TrainingSettings
 
-    network = NetworkSettings(kind=kind, width=64, layers=NETWORK_HOPS, dropout=0.2)  # type: ignore[arg-type]
-    return NetworkLearner(network, TrainingSettings(seed=seed))
+    if network is None:
+        network = NetworkSettings(width=64, layers=NETWORK_HOPS, dropout=0.2)
+    training = TrainingSettings() if training is None else training
+    return NetworkLearner(replace(network, kind=kind), replace(training, seed=seed))  # type: ignore[arg-type]
 
 
 NETWORK_HOPS = 3

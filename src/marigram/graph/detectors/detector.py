@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
-from typing import Any, Literal, Self, final
+from dataclasses import asdict, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from marigram.graph.detectors.selftrain import SelfTraining
 from marigram.graph.detectors.trees import TreeSettings
 from marigram.graph.detectors.verdict import Comparison, Verdict
 from marigram.graph.hops import MOST_HOPS
+
+if TYPE_CHECKING:
+    from marigram.graph.networks import NetworkSettings, TrainingSettings
 
 Which = Literal["best", "graph", "control"]
 MOST_EDGES_TRIED = 200
@@ -58,6 +61,9 @@ class NodeDetector:
         Which type is scored; None is the only one with labels.
     trees
         How trees grow; also those of the control. Its seed gives way to ``seed``.
+    network, training
+        What networks are built of and how they learn, whatever their kind; seed and kind give way to those above. None:
+        3 layers of width 64, a fifth of the states dropped, at most 300 epochs.
 
     Attributes
     ----------
@@ -110,6 +116,8 @@ class NodeDetector:
         self_train: bool | SelfTraining = False,
         node_type: str | None = None,
         trees: TreeSettings | None = None,
+        network: NetworkSettings | None = None,
+        training: TrainingSettings | None = None,
     ) -> None:
         if kind not in KINDS:
             raise ParameterError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
@@ -122,6 +130,7 @@ class NodeDetector:
         self.kind: str = kind
         self.hops, self.seed, self.self_train = hops, seed, self_train
         self.trees = trees if trees is not None else TreeSettings(seed=seed)
+        self.network, self.training = network, training
         self._target = node_type
         self._about: dict[str, Any] = {}
         self._scorers: dict[str, Scorer] = {}
@@ -228,7 +237,14 @@ class NodeDetector:
         found = {}
         for kind in self._kinds:
             told(kind)
-            learner = learner_of(kind, hops=self.hops, seed=self.seed, trees=settings)
+            learner = learner_of(
+                kind,
+                hops=self.hops,
+                seed=self.seed,
+                trees=settings,
+                network=self.network,
+                training=self.training,
+            )
             found[kind] = tried(kind, learner, job)
         winner = best(found)
         if self.self_train is False or augment is not None:
@@ -391,14 +407,15 @@ class NodeDetector:
         self._known("chosen")
         about = {"kind": self.kind, "hops": self.hops, "seed": self.seed, "found": self.report}
         about |= {
-            "self_train": asdict(self.self_train)
-            if isinstance(self.self_train, SelfTraining)
-            else self.self_train
+            name: asdict(settings) if is_dataclass(settings) else settings
+            for name, settings in (
+                ("self_train", self.self_train),
+                ("trees", self.trees),
+                ("network", self.network),
+                ("training", self.training),
+            )
         }
-        about |= {
-            "trees": asdict(self.trees),
-            "curves": {name: asdict(c) for name, c in self._curves.items()},
-        }
+        about["curves"] = {name: asdict(curve) for name, curve in self._curves.items()}
         save_model(folder, about, self._scorers)
 
     @classmethod
@@ -418,7 +435,7 @@ class NodeDetector:
             model = cls(
                 about["kind"], hops=about["hops"], seed=about["seed"],
                 self_train=told if isinstance(told, bool) else SelfTraining(**told),
-                trees=TreeSettings(**about["trees"]),
+                trees=TreeSettings(**about["trees"]), **_of_networks(about),
             )  # fmt: skip
             found: Mapping[str, Any] = about["found"]
             names = ("node_type", "chosen", "uses_graph", "self_trained", "augmentation")
@@ -437,6 +454,16 @@ def _check_augmenter(augment: str, ratio: float, kind: str) -> None:
     check_ratio(ratio)
     if augment != "auto":
         parts_of(augment)
+
+
+def _of_networks(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that a saved model has; torch is not asked for when there are none."""
+    if about["network"] is None and about["training"] is None:
+        return {}
+    from marigram.graph.networks import NetworkSettings, TrainingSettings
+
+    made = {"network": NetworkSettings, "training": TrainingSettings}
+    return {name: make(**about[name]) for name, make in made.items() if about[name] is not None}
 
 
 __all__ = ["KINDS", "NodeDetector"]

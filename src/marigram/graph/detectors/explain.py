@@ -23,12 +23,12 @@ class Explanation:
         Its calibrated probability.
     features
         (name, value, contribution) of columns. Of trees: Shapley values of boosting and ways down the forests. Of
-        networks: gradient times input.
+        networks: integrated gradients from a node like the average, without edges.
     neighbours
-        (node type, number within its type, edge type, contribution), each neighbour once. Of trees: what the logit
-        loses without the edges to it. Of networks: gradient times input, summed over its features.
+        (node type, number within its type, edge type, contribution), each neighbour once: the sum of its edges.
     edges
-        (edge type, row of its table, contribution).
+        (edge type, row of its table, contribution): what the logit loses without the edge. Of trees the neighbours stay
+        as they are; of networks everything within reach follows, and of many edges some that weigh most are tried.
     """
 
     node: int

@@ -10,23 +10,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from marigram.errors import ParameterError, SnapshotError
+from marigram.errors import InputError, ParameterError, SnapshotError
 from marigram.graph.csr import CSR
 from marigram.graph.data import EdgeType, Graph
+from marigram.graph.detectors.explain import stored
 from marigram.graph.detectors.jobs import Arrays, Job, Packed, Parts, Scorer
 from marigram.graph.layers import GraphBatch
 from marigram.graph.networks import (
     FeatureScaler,
     GraphNetwork,
     NetworkSettings,
-    NodeSource,
+    Reasons,
     SampledGraph,
     TrainingSettings,
     WholeGraph,
     score_nodes,
     train_network,
 )
-from marigram.graph.relations import relations_of
+from marigram.graph.relations import node_times, relations_of
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
@@ -34,6 +35,12 @@ Doubles = NDArray[np.float64]
 MOST_EDGES = 4_000_000
 """Graphs with more edges, counted both ways, are seen in sampled neighbourhoods."""
 FANOUT = 10
+SAMPLED_HOPS = 2
+"""How far a network sees in samples: each hop has ten times the nodes of the one before."""
+UNSTOPPED = 100
+"""Epochs where validation lacks a class, so that nothing can tell when to stop."""
+EDGES_TRIED = 32
+"""Edges whose absence is tried to explain a score; each costs a pass over what lies within reach."""
 
 
 @final
@@ -43,35 +50,48 @@ class NetworkLearner:
     Parameters
     ----------
     network, training
-        What it is built of and how it learns.
+        What it is built of and how it learns. Where the graph is seen in samples it gets layers for two hops.
     """
 
     def __init__(self, network: NetworkSettings, training: TrainingSettings) -> None:
         self.network, self.training = network, training
 
     def fit(self, job: Job, like: Scorer | None = None) -> NetworkScorer:
-        """Learn on the training nodes."""
-        timed = job.graph.nodes[job.target].time is not None
+        """Learn on the training nodes; ``InputError`` when the graph has no edge type."""
         relations = relations_of(job.graph)
-        sight = Sight(
-            job.target,
-            FeatureScaler.fit(job.graph, degrees=not timed),
-            tuple(relations),
-            timed,
-            self.training.seed,
-        )
-        training = self.training
+        if not relations:
+            raise InputError(0, "a network needs edges; without them use kind 'trees'")
+        sight = like.sight if isinstance(like, NetworkScorer) else self._sight(job, relations)
+        settings = self._settings(relations, sampled=sight.sampled)
+        source = sight.source(job.graph, settings, relations)
+        network = GraphNetwork(settings, source.widths, list(relations), job.target, seed=self.training.seed)
+        stops = len(set(job.labels[job.valid].tolist())) > 1
+        epochs = self.training.epochs if stops else min(UNSTOPPED, self.training.epochs)
         if isinstance(like, NetworkScorer):
-            sight, training = like.sight, replace(training, epochs=max(like.epochs, 1))
-        source = sight.source(job.graph, self.network.layers, relations)
-        network = GraphNetwork(
-            self.network, source.widths, list(relations), job.target, seed=self.training.seed
-        )
-        valid = job.valid if len(job.valid) else None
+            epochs = like.epochs
         done = train_network(
-            network, source, job.labels, job.train, valid, weights=job.weights, settings=training
+            network,
+            source,
+            job.labels,
+            job.train,
+            job.valid if stops else None,
+            weights=job.weights,
+            settings=replace(self.training, epochs=epochs),
         )
         return NetworkScorer(sight, network, source.widths, done.epoch)
+
+    def _sight(self, job: Job, relations: Mapping[EdgeType, CSR]) -> Sight:
+        timed = node_times(job.graph, job.target) is not None
+        sampled = timed or sum(map(len, relations.values())) > MOST_EDGES
+        scaler = FeatureScaler.fit(job.graph, degrees=not timed)
+        return Sight(job.target, scaler, tuple(relations), timed, sampled, self.training.seed)
+
+    def _settings(self, relations: Mapping[EdgeType, CSR], *, sampled: bool) -> NetworkSettings:
+        settings = replace(self.network, timed=any(len(csr.times) for csr in relations.values()))
+        if sampled:
+            step = settings.order if settings.kind == "bwgnn" else 1
+            settings = replace(settings, layers=min(settings.layers, max(1, SAMPLED_HOPS // step)))
+        return settings
 
 
 @final
@@ -89,6 +109,8 @@ class Sight:
         In the order in which the network knows them.
     timed
         Whether nodes see nothing later than themselves.
+    sampled
+        Whether it sees samples rather than the whole graph.
     seed
         Of samples.
     """
@@ -97,12 +119,13 @@ class Sight:
     scaler: FeatureScaler
     relations: tuple[EdgeType, ...]
     timed: bool
+    sampled: bool
     seed: int
 
     def source(
-        self, graph: Graph, layers: int, relations: Mapping[EdgeType, CSR] | None = None
+        self, graph: Graph, settings: NetworkSettings, relations: Mapping[EdgeType, CSR] | None = None
     ) -> WholeGraph | SampledGraph:
-        """Return where batches come from: the whole graph, or samples of one that is large or timed."""
+        """Return where batches come from; ``ParameterError`` when the graph has other edge types, or lacks times."""
         found = relations_of(graph) if relations is None else relations
         if set(found) != set(self.relations):
             raise ParameterError(
@@ -110,18 +133,20 @@ class Sight:
             )
         found = {kind: found[kind] for kind in self.relations}
         features = self.scaler.transform(graph, found)
-        if self.timed or sum(map(len, found.values())) > MOST_EDGES:
-            times = graph.nodes[self.target].time if self.timed else None
-            return SampledGraph(
-                features,
-                found,
-                self.target,
-                [FANOUT] * layers,
-                times=times,
-                degrees=self.timed,
-                seed=self.seed,
-            )
-        return WholeGraph(GraphBatch(features, found, self.target))
+        if not self.sampled:
+            return WholeGraph(GraphBatch(features, found, self.target))
+        times = node_times(graph, self.target) if self.timed else None
+        if self.timed and times is None:
+            raise ParameterError(f"nodes of type {self.target!r} had times when the network learned")
+        return SampledGraph(
+            features,
+            found,
+            self.target,
+            [FANOUT] * min(settings.reach, SAMPLED_HOPS),
+            times=times,
+            degrees=self.timed,
+            seed=self.seed,
+        )
 
 
 @final
@@ -145,8 +170,8 @@ class NetworkScorer:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its features have the numbers of columns."""
-        return tuple(f"feature {j}" for j in range(self.widths[self.sight.target]))
+        """Its features: attributes, what is missing, degrees."""
+        return self.sight.scaler.columns(self.sight.target, self.sight.relations)
 
     @property
     def importances(self) -> dict[str, float]:
@@ -155,33 +180,21 @@ class NetworkScorer:
 
     def logits(self, graph: Graph, nodes: Ints) -> Doubles:
         """Score nodes: (n,)."""
-        source = self.sight.source(graph, self.network.settings.layers)
+        source = self.sight.source(graph, self.network.settings)
         return score_nodes(self.network, source, nodes).astype(np.float64)
 
     def parts(self, graph: Graph, node: int, most: int) -> Parts:
-        """Gradient times input, of the node's features and summed over those of each neighbour."""
-        source: NodeSource = self.sight.source(graph, self.network.settings.layers)
-        batch, places, _ = next(source.batches(np.array([node]), None))
-        if not isinstance(source, WholeGraph):
-            raise ParameterError("a network on sampled neighbourhoods does not explain; use kind 'trees'")
-        self.network.eval()
-        inputs = {name: x.detach().clone().requires_grad_() for name, x in batch.features.items()}
-        batch.features = inputs
-        self.network(batch)[int(places[0])].backward()
-        carried = {name: (x.grad * x.detach()).numpy() for name, x in inputs.items() if x.grad is not None}
-        own = carried[self.sight.target][node]
-        values = inputs[self.sight.target].detach().numpy()[node]
-        features = [(n, float(v), float(c)) for n, v, c in zip(self.names, values, own, strict=True)]
-        edges: list[tuple[EdgeType, int, int, float]] = []
-        for kind, csr in relations_of(graph).items():
-            if kind[2] != self.sight.target or kind[0] not in carried:
-                continue
-            slots = range(int(csr.indptr[node]), int(csr.indptr[node + 1]))[-most:]
-            edges += [
-                (kind, int(csr.indices[s]), int(csr.edge[s]), float(carried[kind[0]][csr.indices[s]].sum()))
-                for s in slots
-            ]
-        return Parts(features, edges)
+        """Integrated gradients of the node's features, and of each edge what the logit loses without it."""
+        source = self.sight.source(graph, self.network.settings)
+        found, batch = source.around(node, self.network.settings.reach)
+        reasons = Reasons(self.network, found, batch, lambda kind: stored(kind, graph))
+        scaled, carried = reasons.features()
+        values = scaled.astype(np.float64)
+        own = graph.nodes[self.sight.target].attributes.matrix()[0][node]
+        values[: len(own)] = own
+        features = [(n, float(v), float(c)) for n, v, c in zip(self.names, values, carried, strict=True)]
+        tried = reasons.edges(min(most, EDGES_TRIED))
+        return Parts(features, [(kind, sender, row, lost) for (kind, sender, row), lost in tried])
 
     def packed(self) -> Packed:
         """Weights and scales as arrays."""
@@ -191,6 +204,7 @@ class NetworkScorer:
             "target": sight.target,
             "relations": [list(kind) for kind in sight.relations],
             "timed": sight.timed,
+            "sampled": sight.sampled,
             "seed": sight.seed,
             "settings": asdict(self.network.settings),
             "widths": [[name, width] for name, width in self.widths.items()],
@@ -206,7 +220,7 @@ class NetworkScorer:
         meta, arrays = packed.meta, packed.arrays
         relations = tuple((a, b, c) for a, b, c in meta["relations"])
         scaler = FeatureScaler.from_arrays(_under("scaler.", arrays))
-        sight = Sight(meta["target"], scaler, relations, meta["timed"], meta["seed"])
+        sight = Sight(meta["target"], scaler, relations, meta["timed"], meta["sampled"], meta["seed"])
         widths = {name: int(width) for name, width in meta["widths"]}
         network = GraphNetwork(NetworkSettings(**meta["settings"]), widths, list(relations), meta["target"])
         weights = {k: torch.from_numpy(np.array(a)) for k, a in _under("weights.", arrays).items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -100,6 +100,21 @@ class GraphBatch:
         if times is not None and found.groups is not None:
             moments = {name: times[groups] for name, groups in found.groups.items()}
         return cls(rows, parts, target, seeds=seeds, moments=moments, threads=threads)
+
+    def changed(
+        self, features: Mapping[str, Tensor], relations: Mapping[EdgeType, CSR] | None = None
+    ) -> GraphBatch:
+        """Return the batch with other features of the same nodes, and with other edges when they are given."""
+        how: dict[str, Any] = {"seeds": self.seeds, "moments": self._moments, "threads": self.threads}
+        if relations is not None:
+            return GraphBatch(features, relations, self.target, **how)
+        same = {kind: adjacency.csr for kind, adjacency in self.relations.items()}
+        other = GraphBatch(features, same, self.target, **how)
+        other.relations = self.relations
+        for name in ("union", "stacked", "aged"):  # sorted once, whatever the features
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
 
     @cached_property
     def offsets(self) -> dict[str, int]:

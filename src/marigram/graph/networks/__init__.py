@@ -2,6 +2,7 @@
 
 from marigram.graph.networks.features import FeatureScaler
 from marigram.graph.networks.network import KINDS, GraphNetwork, NetworkSettings
+from marigram.graph.networks.reasons import Reasons
 from marigram.graph.networks.sources import NodeSource, SampledGraph, WholeGraph
 from marigram.graph.networks.training import Training, TrainingSettings, score_nodes, train_network
 
@@ -11,6 +12,7 @@ __all__ = [
     "GraphNetwork",
     "NetworkSettings",
     "NodeSource",
+    "Reasons",
     "SampledGraph",
     "Training",
     "TrainingSettings",

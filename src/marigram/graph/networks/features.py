@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 import numpy as np
@@ -31,23 +32,31 @@ class FeatureScaler:
 
     Parameters
     ----------
-    mean, scale, gaps
-        Node type -> float32 (D,), float32 (D,) and the int64 numbers of the columns with gaps. Made by :meth:`fit`.
+    mean, scale, gaps, names
+        Node type -> float32 (D,), float32 (D,), the int64 numbers of the columns with gaps, and what the columns are
+        called. Made by :meth:`fit`.
     degrees
         Whether degrees are features. Leave them out where seeds have times: they count edges that come later.
     """
 
     def __init__(
-        self, mean: Mapping[str, Floats], scale: Mapping[str, Floats], gaps: Arrays, *, degrees: bool = True
+        self,
+        mean: Mapping[str, Floats],
+        scale: Mapping[str, Floats],
+        gaps: Arrays,
+        names: Mapping[str, tuple[str, ...]],
+        *,
+        degrees: bool = True,
     ) -> None:
-        self.mean, self.scale, self.gaps, self.degrees = dict(mean), dict(scale), dict(gaps), degrees
+        self.mean, self.scale, self.gaps = dict(mean), dict(scale), dict(gaps)
+        self.names, self.degrees = dict(names), degrees
 
     @classmethod
     def fit(cls, graph: Graph, *, degrees: bool = True) -> FeatureScaler:
         """Learn from all nodes of a graph; labels are not looked at."""
-        mean, scale, gaps = {}, {}, {}
+        mean, scale, gaps, names = {}, {}, {}, {}
         for name, table in graph.nodes.items():
-            matrix, _ = table.attributes.matrix()
+            matrix, names[name] = table.attributes.matrix()
             missing = np.isnan(matrix)
             known = np.maximum((~missing).sum(0), 1)
             filled = np.where(missing, 0, matrix).astype(np.float64)
@@ -57,14 +66,14 @@ class FeatureScaler:
             )
             scale[name] = np.where(spread > 1e-6 * np.abs(mean[name]), spread, np.inf).astype(np.float32)
             gaps[name] = np.flatnonzero(missing.any(0))
-        return cls(mean, scale, gaps, degrees=degrees)
+        return cls(mean, scale, gaps, names, degrees=degrees)
 
     def transform(self, graph: Graph, relations: Mapping[EdgeType, CSR]) -> dict[str, Tensor]:
         """Return node type -> float32 (n, d), for the same types, columns and relations as in :meth:`fit`."""
         features = {}
         for name, table in graph.nodes.items():
-            matrix, _ = table.attributes.matrix()
-            if name not in self.mean or matrix.shape[1] != len(self.mean[name]):
+            matrix, names = table.attributes.matrix()
+            if self.names.get(name) != names:
                 raise ParameterError(f"nodes of type {name!r} have other columns than the scaler learned")
             missing = np.isnan(matrix)
             scaled = np.where(missing, 0, (matrix - self.mean[name]) / self.scale[name])
@@ -78,9 +87,18 @@ class FeatureScaler:
             features[name] = torch.from_numpy(np.concatenate(blocks, axis=1).astype(np.float32))
         return features
 
+    def columns(self, name: str, relations: Iterable[EdgeType]) -> tuple[str, ...]:
+        """Return what the features of a node type are called, when degrees of these relations are among them."""
+        names = [*self.names[name], *(f"{self.names[name][j]} is missing" for j in self.gaps[name])]
+        into = [f"degree by {kind[1]}" for kind in relations if kind[2] == name]
+        if not names and not (self.degrees and into):
+            names = ["one"]
+        return tuple(names + into)
+
     def to_arrays(self) -> Arrays:
         """Return all that was learned, for saving."""
-        parts = {"mean": self.mean, "scale": self.scale, "gaps": self.gaps}
+        names = {name: _text(json.dumps(said)) for name, said in self.names.items()}
+        parts = {"mean": self.mean, "scale": self.scale, "gaps": self.gaps, "names": names}
         arrays: Arrays = {f"{part}/{name}": a for part, values in parts.items() for name, a in values.items()}
         return arrays | {"degrees": np.array(self.degrees)}
 
@@ -92,7 +110,12 @@ class FeatureScaler:
             names = [key for key in arrays if key.startswith(f"{which}/")]
             return {key.partition("/")[2]: arrays[key] for key in names}
 
-        return cls(part("mean"), part("scale"), part("gaps"), degrees=bool(arrays["degrees"]))
+        names = {name: tuple(json.loads(array.tobytes())) for name, array in part("names").items()}
+        return cls(part("mean"), part("scale"), part("gaps"), names, degrees=bool(arrays["degrees"]))
+
+
+def _text(value: str) -> NDArray[np.uint8]:
+    return np.frombuffer(value.encode(), np.uint8)
 
 
 __all__ = ["CLIP", "FeatureScaler"]

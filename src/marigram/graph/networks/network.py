@@ -80,6 +80,13 @@ class NetworkSettings:
         if not 0 <= self.dropout < 1:
             raise ParameterError(f"dropout must be at least 0 and less than 1, got {self.dropout!r}")
 
+    @property
+    def reach(self) -> int:
+        """How many hops away a node can still change a score; of two kinds its degree tells one hop farther."""
+        if self.kind in ("gcn", "bwgnn"):
+            return self.layers * (self.order if self.kind == "bwgnn" else 1) + 1
+        return self.layers
+
 
 @final
 class GraphNetwork(nn.Module):

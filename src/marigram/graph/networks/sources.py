@@ -14,7 +14,7 @@ from marigram.errors import ParameterError
 from marigram.graph.csr import CSR
 from marigram.graph.data import EdgeType
 from marigram.graph.layers import GraphBatch
-from marigram.graph.sampler import Fanouts, NeighbourSampler
+from marigram.graph.sampler import Fanouts, NeighbourSampler, Sample
 
 Ints = NDArray[np.int64]
 Share = tuple[GraphBatch, Ints, Ints]
@@ -29,6 +29,9 @@ class NodeSource(Protocol):
         In an epoch of training the order and the samples follow from its number; with None, for scoring, nodes come in
         their order and samples are always the same.
         """
+
+    def around(self, node: int, hops: int) -> tuple[Sample, GraphBatch]:
+        """Return what is seen of one node: the sample, and that as a batch whose one seed the node is."""
 
 
 @final
@@ -52,6 +55,15 @@ class WholeGraph:
     def batches(self, nodes: Ints, epoch: int | None) -> Iterator[Share]:  # noqa: ARG002 - the same in every epoch
         """Yield the graph."""
         yield self.batch, nodes, np.arange(len(nodes))
+
+    def around(self, node: int, hops: int) -> tuple[Sample, GraphBatch]:
+        """Return all that lies within so many hops of a node, and that as a batch with the node as its seed."""
+        whole = self.batch
+        relations = {kind: adjacency.csr for kind, adjacency in whole.relations.items()}
+        found = NeighbourSampler(relations, [-1] * hops).sample(whole.target, [node])
+        return found, GraphBatch.of_sample(
+            found, whole.features, relations, whole.target, seeds=1, threads=whole.threads
+        )
 
 
 @final
@@ -113,23 +125,30 @@ class SampledGraph:
         self.sampler.epoch = 0 if epoch is None else epoch + 1
         for start in range(0, len(nodes), self.batch_size):
             chosen = order[start : start + self.batch_size]
-            seeds = nodes[chosen]
-            times = None if self.times is None else self.times[seeds]
-            found = self.sampler.sample(self.target, seeds, times)
-            batch = GraphBatch.of_sample(
-                found,
-                self.features,
-                self.relations,
-                self.target,
-                seeds=len(seeds),
-                times=times,
-                threads=self.threads,
-            )
-            if self.degrees:
-                for kind, counts in self.sampler.degrees(found, times).items():
-                    column = torch.from_numpy(np.log1p(counts).astype(np.float32))[:, None]
-                    batch.features[kind[2]] = torch.cat([batch.features[kind[2]], column], dim=1)
-            yield batch, np.arange(len(seeds)), chosen
+            yield self._batch(nodes[chosen])[1], np.arange(len(chosen)), chosen
+
+    def around(self, node: int, hops: int) -> tuple[Sample, GraphBatch]:  # noqa: ARG002 - as far as the fanouts say
+        """Return the sample by which a node is scored, and that as a batch with the node as its seed."""
+        self.sampler.epoch = 0
+        return self._batch(np.array([node], np.int64))
+
+    def _batch(self, seeds: Ints) -> tuple[Sample, GraphBatch]:
+        times = None if self.times is None else self.times[seeds]
+        found = self.sampler.sample(self.target, seeds, times)
+        batch = GraphBatch.of_sample(
+            found,
+            self.features,
+            self.relations,
+            self.target,
+            seeds=len(seeds),
+            times=times,
+            threads=self.threads,
+        )
+        if self.degrees:
+            for kind, counts in self.sampler.degrees(found, times).items():
+                column = torch.from_numpy(np.log1p(counts).astype(np.float32))[:, None]
+                batch.features[kind[2]] = torch.cat([batch.features[kind[2]], column], dim=1)
+        return found, batch
 
 
 __all__ = ["NodeSource", "SampledGraph", "Share", "WholeGraph"]
