@@ -55,10 +55,19 @@ def text_of(thing):
     raise ValueError(thing)
 
 
+def whole(pairs):
+    """An object's last values; refused where one that a later value replaces was no text."""
+    if has_half_a_character([list(pair) for pair in pairs]):
+        raise ValueError("half a character")
+    return dict(pairs)
+
+
 def json_row(line, schema):
     """The event of a line by the standard library, None when it is to be rejected."""
     try:
-        found = json.loads(line.decode(), parse_int=Token, parse_float=Token, parse_constant=Token)
+        found = json.loads(
+            line.decode(), parse_int=Token, parse_float=Token, parse_constant=Token, object_pairs_hook=whole
+        )
         if not isinstance(found, dict) or has_half_a_character(found):
             return None
         found = {k: None if isinstance(v, Token) and v == "NaN" else v for k, v in found.items()}

@@ -165,7 +165,7 @@ def restart_scale(c, n, count):
             values[i] = abs(c.ring[i] - level)
         spread = median(values, values.shape[0])
     c.scale = max(spread, scale_floor(level_value(c)))
-    c.scale_n = 6.0
+    c.scale_n = 6
     forget_bins(c.bins, n, count)
     scale_shift_reset(c)
     level_shift_reset(c)

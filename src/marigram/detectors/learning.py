@@ -10,7 +10,7 @@ from marigram.detectors.scoring import CANDIDATE_EVIDENCE, joint_quantile
 from marigram.detectors.state import KEPT, RING
 from marigram.numerics.elementary import clip, larger, smaller, uniform
 from marigram.numerics.grid import EMPTY, bin_of
-from marigram.numerics.jit import once, piece
+from marigram.numerics.jit import once, part, piece
 from marigram.online.autoregression import (
     ar1_coefficient,
     ar1_learn,
@@ -28,6 +28,12 @@ from marigram.thresholds.tail import ABOVE, FIRST_FIT, MEMORY, refit, tail_add
 LATE = 8
 """A residual enters the tail this many events late, so that nothing of an undetected shift does."""
 HABIT_MEMORY = 32768.0
+ROUNDING = 1e-9
+"""A residual that is no more than this many scales lies on neither side: its sign is that of a rounding error."""
+FAR, FAR_SHARE = 3.0, 0.1
+"""Where more than this share of a coordinate's values lie farther out than this many scales, the scale, which stands
+for half of them, says nothing of the others: discrete values, most of them equal."""
+STRETCH_STEP, STRETCH_GAIN, STRETCH_MOST, STRETCH_CLIP = 0.05, 40.0, 0.25, 2.0
 POOLED = 500.0
 """With ``pool``, a key takes the tail of all keys until its own holds this many residuals."""
 POOL_FIT, POOL_MEMORY = 500.0, 65536.0
@@ -70,6 +76,8 @@ def learn_event(
             record_learn(c, x, float(n))
             continue
         g = seasons[k if w.slot >= 0 else 0, j] if seasons.shape[0] > 0 else seasons[k, j]
+        if d > 1:
+            learn_stretch(c, abs(q.e) / c.scale, n)
         learn_coordinate(c, g, w, x, q, n, q.p <= alpha and not learning, learning, h.recent_rate)
         if c.step == 0.0:
             # a constant has no residuals to learn a tail from
@@ -126,8 +134,8 @@ def learn_coordinate(c, g, w, x, q, n, anomaly, learning, recent_rate):
     z = e * inverse
     if jump > 0.0:
         z = (e + jump * (uniform(n) - 0.5)) / scale
-    c.bins[n & (KEPT - 1)] = bin_of(abs(z) * scale / q.width) | (ABOVE if z > 0.0 else 0)
-    if not anomaly or recent_rate >= 0.5 or learning or c.scale_n < 50.0:
+    c.bins[n & (KEPT - 1)] = bin_of(abs(z) * scale / q.width) | (ABOVE if z > ROUNDING else 0)
+    if not anomaly or recent_rate >= 0.5 or learning or c.scale_n < 50:
         scale_step(c, z, level)
         c.scale = larger(c.scale, 0.25 * jump)
     c.ring[n & (RING - 1)] = x
@@ -137,6 +145,14 @@ def learn_coordinate(c, g, w, x, q, n, anomaly, learning, recent_rate):
         ar2_coefficients(c, 0)
         if w.slot >= 0:
             ar2_coefficients(c, 1)
+
+
+@part
+def learn_stretch(c, z, n):
+    """Clipped SGD on the doublings of FAR that a coordinate's far values need; the others pull it back to none."""
+    beyond = math.log2(z / FAR) - c.stretch if z > FAR else 0.0
+    a = smaller(larger(STRETCH_STEP, STRETCH_GAIN / n), STRETCH_MOST)
+    c.stretch = larger(c.stretch + a * (clip(larger(beyond, 0.0), STRETCH_CLIP) - FAR_SHARE), 0.0)
 
 
 @once

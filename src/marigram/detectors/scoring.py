@@ -18,6 +18,8 @@ CANDIDATE_EVIDENCE = 2.5
 """Level evidence from which the band also covers the candidate level."""
 CANDIDATE_WIDTH = 1.5
 """Width of the candidate level's band over the ordinary one."""
+STRETCH_MARGIN = 1.75
+"""Doublings of a coordinate's stretch that may be chance."""
 TIES = 0.2
 """Share of values equal to one of the last eight from which a stream is discrete."""
 SCRATCH = np.dtype(
@@ -69,6 +71,15 @@ def score_coordinate(c, g, w, x, q):
 
 
 @part
+def stretch_width(c, q):
+    """A coordinate of a vector that often lies far out by its own scale has a wider one in the tail all share."""
+    if c.stretch > STRETCH_MARGIN and q.width < np.inf:
+        q.width *= 2.0**c.stretch
+        q.z = q.nearest = larger(abs(q.e) - 0.5 * q.jump, 0.0) / q.width
+        q.band_width = q.width
+
+
+@part
 def candidate(c, n, q):
     """While a shift is suspected, the last outlying values are candidate levels; the nearest explanation holds."""
     if max(c.up, c.down) < CANDIDATE_EVIDENCE:
@@ -106,6 +117,8 @@ def score_event(coords, seasons, k, w, values, row, n, d, scratch):
             q.band_centre = np.nan
             continue
         score_coordinate(c, g, w, x if given else level_value(c), q)
+        if d > 1:
+            stretch_width(c, q)
         if n >= LEARNING:
             candidate(c, n, q)
         if not given:

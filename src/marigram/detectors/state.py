@@ -56,7 +56,7 @@ COORDINATE = record(
     [
         *level.FIELDS, *scale.FIELDS, *autoregression.FIELDS, *context.FIELDS, *season.FIELDS,
         *level_shift.FIELDS, *scale_shift.FIELDS, *habits.RECORD_FIELDS,
-        ("ring", "f8", (RING,)), ("bins", "u1", (KEPT,)), ("step", "f8"), ("ties", "f4"),
+        ("ring", "f8", (RING,)), ("bins", "u1", (KEPT,)), ("step", "f8"), ("ties", "f4"), ("stretch", "f4"),
     ]
 )  # fmt: skip
 SEASON = record(season.TABLE_FIELDS)

@@ -20,14 +20,18 @@ BEGINNING = GAIN / STEP
 RELATIVE_FLOOR = 1e-9
 """A scale below this part of the level is rounding noise."""
 
-FIELDS = [("scale", "f8"), ("scale_n", "f4")]
+COUNTED = 60_000
+"""Counts of events stop here: they fit in two bytes."""
+
+FIELDS = [("scale", "f8"), ("scale_n", "u2")]
 
 
 @piece
 def scale_step(c, z, level):
     """Learn the standardised residual z (before inflation)."""
-    c.scale_n += 1.0
-    a = GAIN / c.scale_n if c.scale_n < BEGINNING else STEP
+    n = min(c.scale_n + 1, COUNTED)
+    c.scale_n = n
+    a = GAIN / n if n < BEGINNING else STEP
     q = smaller(z * z, 1e30)
     c.scale = larger(c.scale * exp_small(a * ((q - 1.0) / (q + 1.0))), scale_floor(level))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from marigram.numerics.elementary import clip, exp_small, larger, smaller
 from marigram.numerics.jit import part, piece
-from marigram.online.scale import scale_floor
+from marigram.online.scale import COUNTED, scale_floor
 
 SLOTS = 48
 WINDOWS, A_DAY = 28, 4
@@ -42,7 +42,7 @@ TABLE_FIELDS = [
     ("slot_count", "u1", (2 * SLOTS,)), ("window_count", "u1", (WINDOWS,)),
 ]  # fmt: skip
 """Offsets in units of the coordinate's ``season_unit``; counts saturate at 255."""
-FIELDS = [("season_level", "f8"), ("season_scale", "f8"), ("season_unit", "f8"), ("season_n", "f4")]
+FIELDS = [("season_level", "f8"), ("season_scale", "f8"), ("season_unit", "f8"), ("season_n", "u2")]
 BEHIND_SLOTS = 4 * 2 * SLOTS
 """Bytes of a table before the fields that every event touches."""
 CALENDAR = np.dtype(
@@ -101,7 +101,7 @@ def season_start(c, level, scale):
     """Begin at a first level and scale, which also becomes the unit of the tables."""
     c.season_level = level
     c.season_unit = scale
-    c.season_n = 16.0
+    c.season_n = 16
 
 
 @piece
@@ -135,12 +135,13 @@ def season_learn(c, g, w, residual, straight, scale):
         g.slot_count[slot] = min(g.slot_count[slot - SLOTS], 3)
     own = c.season_scale
     e = clip(residual, CLIP * own)
-    c.season_n += 1.0
+    n = min(c.season_n + 1, COUNTED)
+    c.season_n = n
     z = residual / own
     q = smaller(z * z, 1e30)
-    step = 1.5 / (c.season_n + 16.0) if c.season_n < 1484.0 else 0.001
+    step = 1.5 / (n + 16.0) if n < 1484 else 0.001
     c.season_scale = larger(own * exp_small(step * ((q - 1.0) / (q + 1.0))), scale_floor(c.season_level))
-    c.season_level += (1.0 / c.season_n if c.season_n < AVERAGED else LEVEL_STEP) * e
+    c.season_level += (1.0 / n if n < AVERAGED else LEVEL_STEP) * e
     e = clip(e / c.season_unit, LARGEST_OFFSET)
     count = g.slot_count[slot]
     if count < 255:

@@ -75,7 +75,7 @@ def constant_no_more(h):
     """The first move of a vector that had been constant: from here on distances are of the order of 1."""
     level_restart(h, 0.0, 1.0)
     h.scale = 0.5
-    h.scale_n = 1.0
+    h.scale_n = 1
     h.typical = 1.0
     h.clip = 1.5
     h.clip_n = 0.0
@@ -193,7 +193,7 @@ def learn_distance(h, distance, q, n, l2, anomaly, changed, alpha, work):
         h.typical += larger(TYPICAL_STEP, 1.0 / (h.clip_n + RING)) * (smaller(distance, h.clip) - h.typical)
         h.bins[i] = bin_of(q.z)
         level_step(h, distance, 0.0, h.scale, 1.0 / h.scale)
-        if not anomaly or h.recent_rate >= 0.5 or learning or h.scale_n < 50.0:
+        if not anomaly or h.recent_rate >= 0.5 or learning or h.scale_n < 50:
             c = level_value(h)
             scale_step(h, q.e / h.scale, c)
             h.scale = larger(h.scale, NARROWEST * c)

@@ -195,4 +195,4 @@ def close_change(h, change, n, count):
         distance_restart(h)
     elif change != LEVEL:
         level_restart(h, h.typical, 0.6 * RING)
-        h.scale_n = min(h.scale_n, 50.0)
+        h.scale_n = min(h.scale_n, 50)
