@@ -12,8 +12,8 @@ from marigram.detectors.parameters import Parameters
 from marigram.errors import ParameterError
 
 _TABLE = "detector"
-_TABLES = (_TABLE, "schema")
-"""One file may hold both, what `--config` reads and what `--schema` reads."""
+_TABLES = (_TABLE, "schema", "alerts", "channels")
+"""One file may hold all: what `--config` and `--schema` read, and what `serve` is told of alerts."""
 
 
 def detector_of(config: Path | None, alpha: float | None) -> Detector:

@@ -13,6 +13,10 @@ class _Commands(LazyGroup):
     entries: ClassVar = {
         "watch": Entry("marigram.cli.watch:app", "Judge a stream: a file, many files, or stdin (-)."),
         "replay": Entry("marigram.cli.replay:app", "Judge past files again; compare two configurations."),
+        "serve": Entry(
+            "marigram.cli.serve:app", "Take events over HTTP, keep them, judge them, tell people."
+        ),
+        "token": Entry("marigram.cli.token:app", "Make, list and end tokens of a service."),
         "demo": Entry("marigram.cli.demo:app", "Watch real data that ships with marigram, and draw it."),
         "schema": Entry("marigram.cli.schema:app", "Show how the columns of a source are read."),
         "graph": Entry("marigram.cli.graph:app", "Learn from events as nodes and edges, with a few labels."),

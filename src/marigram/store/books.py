@@ -17,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import apsw
 import msgspec
+import numpy as np
 
 from marigram.detectors.default import Detector
 from marigram.detectors.parameters import Parameters
@@ -24,6 +25,7 @@ from marigram.errors import MarigramError, ParameterError
 from marigram.events.batch import Batch
 from marigram.fleet import Fleet
 from marigram.fleet.feedback import Effect, Label
+from marigram.kinds import Kind
 from marigram.store import audit, log
 from marigram.store.chunks import write_chunk
 from marigram.store.database import FILE, DamageError, FullError, open_writer, plainly
@@ -59,6 +61,9 @@ class Counts(msgspec.Struct):
     accepted: int = 0
     duplicate: int = 0
     rejected: int = 0
+    notices: int = 0
+    kinds: list[int] = msgspec.field(default_factory=lambda: [0] * len(Kind))
+    """Verdicts of each kind."""
     newest: int = NO_TIME
     """Time of the newest event."""
     arrived: int = 0
@@ -365,6 +370,13 @@ class Books:
         if not len(verdicts):
             return
         self._told.append(verdicts)
+        self.counts.kinds = [
+            total + new
+            for total, new in zip(
+                self.counts.kinds, np.bincount(verdicts["kind"], minlength=len(Kind)).tolist(), strict=True
+            )
+        ]
+        self.counts.notices += int(np.count_nonzero(verdicts["notice"]))
         if self.follower is not None:
             self.follower.follow(self.connection, verdicts, self.now)
 

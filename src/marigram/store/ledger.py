@@ -24,6 +24,7 @@ from marigram.detectors.default import Detector
 from marigram.errors import MarigramError
 from marigram.events.batch import Batch
 from marigram.fleet.feedback import Effect, Label
+from marigram.kinds import Kind
 from marigram.store import chunks
 from marigram.store.books import Books, Counts, Follower, Job, Receipt
 from marigram.store.database import FILE, FullError, open_reader, plainly
@@ -170,6 +171,10 @@ class Ledger:
         """Tell the fleet a person's word; only inside the work of :meth:`change` or :meth:`quietly`."""
         return self._books.feedback(key, seq, label)
 
+    def now(self) -> int:
+        """Return the time by the ledger's clock, ns since 1970 UTC."""
+        return self._books.clock()
+
     @property
     def follower(self) -> Follower | None:
         """Who keeps tables of its own here."""
@@ -198,6 +203,8 @@ class Ledger:
             "duplicate": counts.duplicate,
             "rejected": counts.rejected,
             "refused": self._refused,
+            "notices": counts.notices,
+            "kinds": {kind.label: counts.kinds[kind] for kind in Kind},
             "entries": counts.seq,
             "keys": len(self._books.fleet),
             "newest": None if counts.newest < 0 else counts.newest,
@@ -205,8 +212,13 @@ class Ledger:
             "lag_seconds": 0.0 if first is None else time.monotonic() - first.since,
             "bytes": self.read(used_bytes),
             "free_bytes": self.free_bytes(),
-            "notices": list(self._books.notices),
+            "warnings": list(self._books.notices),
         }
+
+    @property
+    def alpha(self) -> float:
+        """The probability, promised, of calling a normal event an anomaly."""
+        return self._books.fleet.parameters.alpha
 
     @property
     def counts(self) -> Counts:

@@ -1,0 +1,120 @@
+"""The application: routes, guards, tenants; made by :func:`build`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+
+from marigram import __version__
+from marigram.errors import MarigramError
+from marigram.service.access import Gate, Guarded, operate_desk, read, read_desk
+from marigram.service.errors import status_of
+from marigram.service.routes import events, health, questions, tokens
+from marigram.service.routes.answers import REFUSALS, answer
+from marigram.service.tenants import Settings, Tenant, Tenants
+from marigram.service.tokens import Access
+
+_log = logging.getLogger("marigram.service")
+
+
+def build(settings: Settings) -> FastAPI:
+    """Return the application; its tenants are open, and are closed when it ends.
+
+    Raises
+    ------
+    ParameterError, SnapshotError
+        The folder is in use, of another configuration, or damaged.
+    """
+    tenants = Tenants(settings)
+    app = FastAPI(
+        title="marigram",
+        version=__version__,
+        summary="Tells anomalies from drifts in streams of events.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.tenants, app.state.gate = tenants, Gate(tenants)
+    for router in (events.router, questions.router, tokens.router, health.router):
+        app.include_router(router)
+    _add_alerts(app)
+    app.add_api_route("/v1/openapi.json", _openapi, methods=["GET"], tags=["operation"], responses=REFUSALS)
+    app.add_middleware(Guarded, gate=app.state.gate)
+    app.add_exception_handler(MarigramError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    return app
+
+
+def _add_alerts(app: FastAPI) -> None:
+    from marigram.service.alerts.routes import alerts_router
+
+    app.include_router(alerts_router(read_desk, operate_desk))
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Deliver while the application runs; at its end finish what was taken in."""
+    from marigram.service.delivery import Courier
+
+    tenants: Tenants = app.state.tenants
+    stop = asyncio.Event()
+    couriers = [
+        asyncio.create_task(Courier(tenant.desk, tenants.settings.channels).run(stop))
+        for tenant in tenants.all()
+        if tenants.settings.channels
+    ]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(asyncio.gather(*couriers, return_exceptions=True), 2.0)
+        await asyncio.to_thread(tenants.close)
+
+
+async def _openapi(request: Request, _: Annotated[tuple[Access, Tenant], Depends(read)]) -> Response:
+    """The description of this interface."""
+    return answer(described(request.app))
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of the application."""
+    document: dict[str, Any] = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, routes=app.routes
+    )
+    schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
+    schemes["token"] = {"type": "http", "scheme": "bearer", "description": "Needed once a token exists."}
+    document["security"] = [{"token": []}, {}]
+    return document
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    status, headers = status_of(error) if isinstance(error, MarigramError) else (HTTPStatus.BAD_REQUEST, {})
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("%s", error)
+    return answer({"detail": str(error)}, status, headers)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    told = error.errors() if isinstance(error, RequestValidationError) else []
+    where = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in told)
+    return answer({"detail": where or "the request is not valid"}, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.BAD_REQUEST
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return answer({"detail": getattr(error, "detail", "") or HTTPStatus(status).phrase}, status, headers)
+
+
+__all__ = ["build", "described"]
