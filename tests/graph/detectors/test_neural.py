@@ -112,15 +112,6 @@ def test_without_an_anomaly_in_validation_it_learns_all_the_same() -> None:
     assert model._scorers["graph"].epochs == 12
 
 
-def test_auto_takes_the_best_on_validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("marigram.graph.detectors.detector.AUTO", ("trees", "sage", "gcn"))
-    graph = still(6)
-    auto = detector("auto").fit(graph)
-    alone = {kind: detector(kind).fit(graph).validation.graph_ap for kind in ("trees", "sage", "gcn")}
-    assert auto.validation.graph_ap == max(alone.values())
-    assert alone[auto.chosen] == auto.validation.graph_ap
-
-
 def test_a_graph_without_edges_or_with_others_is_refused() -> None:
     graph = still(7)
     with pytest.raises(InputError, match="edges"):

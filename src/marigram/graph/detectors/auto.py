@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, final, get_args
 
 from marigram.evaluate.metrics import average_precision
+from marigram.graph.detectors.calibration import Calibration
+from marigram.graph.detectors.ensemble import MeanLearner, MeanScorer, selected
 from marigram.graph.detectors.jobs import Doubles, Job, Learner, Scorer
 from marigram.graph.detectors.selftrain import SelfTraining
 from marigram.graph.detectors.tables import TableLearner
 from marigram.graph.detectors.trees import TreeSettings
+from marigram.graph.detectors.verdict import FEWEST_POSITIVES
 
 if TYPE_CHECKING:
     from marigram.graph.networks import NetworkSettings, TrainingSettings
@@ -103,8 +106,28 @@ def best(candidates: Mapping[str, Candidate]) -> Candidate:
     return max(known, key=lambda c: c.average_precision) if known else ranked[0]
 
 
+def combined(candidates: Mapping[str, Candidate]) -> Candidate:
+    """Return the best candidate, or with others the mean that is better on validation; see :mod:`.ensemble`.
+
+    Where validation has too few anomalies to tell the best candidate stands alone.
+    """
+    first = best(candidates)
+    job = first.job
+    positive = job.labels[job.valid] == 1
+    if min(int(positive.sum()), int((~positive).sum())) < FEWEST_POSITIVES:
+        return first
+    logits = {kind: candidate.logits for kind, candidate in candidates.items()}
+    curves = {kind: Calibration.fit(found, positive) for kind, found in logits.items()}
+    members = selected(logits, curves, positive, first.kind)
+    if len(members) == 1:
+        return first
+    scorer = MeanScorer({kind: candidates[kind].scorer for kind in members}, {k: curves[k] for k in members})
+    learner = MeanLearner({kind: candidates[kind].learner for kind in members})
+    return tried(" + ".join(members), learner, job, scorer)
+
+
 def _precision(job: Job, logits: Doubles) -> float:
     return average_precision(job.labels[job.valid] == 1, logits) if len(job.valid) else float("nan")
 
 
-__all__ = ["AUTO", "KINDS", "Candidate", "Kind", "best", "learner_of", "self_trained", "tried"]
+__all__ = ["AUTO", "KINDS", "Candidate", "Kind", "best", "combined", "learner_of", "self_trained", "tried"]

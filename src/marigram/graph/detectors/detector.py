@@ -20,7 +20,16 @@ from marigram.graph.augmenters.gate import Augmentation, augmented
 from marigram.graph.augmenters.kinds import check_ratio, parts_of
 from marigram.graph.data import Graph
 from marigram.graph.data.anything import as_graph
-from marigram.graph.detectors.auto import AUTO, KINDS, Candidate, Kind, best, learner_of, self_trained, tried
+from marigram.graph.detectors.auto import (
+    AUTO,
+    KINDS,
+    Candidate,
+    Kind,
+    combined,
+    learner_of,
+    self_trained,
+    tried,
+)
 from marigram.graph.detectors.calibration import Calibration
 from marigram.graph.detectors.control import control_learner
 from marigram.graph.detectors.explain import Explanation
@@ -48,7 +57,8 @@ class NodeDetector:
     ----------
     kind
         ``"trees"``: boosting and forests on the columns of :mod:`marigram.graph.hops`. ``"sage"``, ``"gat"``,
-        ``"gin"``, ``"gcn"``, ``"bwgnn"``, ``"hgt"``: networks. ``"auto"``: what is best on validation.
+        ``"gin"``, ``"gcn"``, ``"bwgnn"``, ``"hgt"``: networks. ``"auto"``: what is best on validation,
+        one of them or the mean of several.
         ``"unsupervised"``: without labels, what lies far out.
     hops
         How far trees look, 1 to 8. Each hop costs one pass over the edges.
@@ -75,7 +85,7 @@ class NodeDetector:
     validation
         :class:`Comparison` with the figures.
     chosen
-        The kind that was best on validation.
+        The kind that was best on validation; of several, their names with ``" + "`` between.
     uses_graph
         Whether the scores come from it rather than from the control: whichever was better on validation.
     node_type
@@ -246,7 +256,7 @@ class NodeDetector:
                 training=self.training,
             )
             found[kind] = tried(kind, learner, job)
-        winner = best(found)
+        winner = combined(found)
         if self.self_train is False or augment is not None:
             return winner
         told("self-training")

@@ -15,6 +15,7 @@ import msgspec
 
 from marigram import snapshots
 from marigram.errors import InputError, SnapshotError
+from marigram.graph.detectors.calibration import Calibration
 from marigram.graph.detectors.jobs import Packed, Scorer
 
 HEAD = "model.json"
@@ -90,7 +91,17 @@ def _scorer(name: str, content: Mapping[str, bytes]) -> Scorer:
         for file, data in content.items()
         if file.startswith(prefix) and file.endswith(".txt")
     }
-    packed = Packed(meta, arrays, texts)
+    return _unpacked(Packed(meta, arrays, texts))
+
+
+def _unpacked(packed: Packed) -> Scorer:
+    meta = packed.meta
+    if meta["type"] == "mean":
+        from marigram.graph.detectors.ensemble import MeanScorer, members_of
+
+        members = {member: _unpacked(part) for member, part in members_of(packed).items()}
+        curves = [Calibration(**curve) for curve in meta["curves"]]
+        return MeanScorer(members, dict(zip(members, curves, strict=True)))
     if meta["type"] == "trees":
         from marigram.graph.detectors.tables import TableScorer
 
