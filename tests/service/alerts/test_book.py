@@ -130,7 +130,7 @@ def test_silence_of_a_key_is_an_alert_that_the_next_value_closes() -> None:
     assert (scene.alert.kind, scene.alert.severity, scene.alert.text) == (
         "missing",
         None,
-        "web-7 fell silent after 100 events",
+        "fell silent after 100 events",
     )
     scene.follow(told("m", start=100))
     assert scene.alert.status == "open"

@@ -69,7 +69,7 @@ class Alert(msgspec.Struct, frozen=True):
     group: str
     labels: dict[str, str]
     text: str
-    """The verdict in one line."""
+    """The verdict in one line, without when and who."""
     verdict: msgspec.Raw
     """The verdict: that of the peak, or the one that declared the drift."""
     closed: int | None = None

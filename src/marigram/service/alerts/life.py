@@ -181,9 +181,11 @@ def _about(alert: Alert, verdict: Verdict) -> Alert:
 
 
 def _line(verdict: Verdict) -> str:
+    """Return a verdict in one line, without when and who, which stand beside it wherever it is told."""
     if is_silence(verdict):
-        return f"{key_text(verdict.key)} fell silent after {verdict.n:,} events"
-    return " ".join(alert_line(verdict).split())
+        return f"fell silent after {verdict.n:,} events"
+    parts = alert_line(replace(verdict, time=None, key=None)).split()
+    return " ".join(parts[1:])
 
 
 def _time(verdict: Verdict, now: int) -> int:

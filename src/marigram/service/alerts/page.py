@@ -13,6 +13,7 @@ import numpy as np
 
 from marigram.pictures import Picture
 from marigram.service.alerts.alert import Alert
+from marigram.service.delivery.messages import headline
 from marigram.verdicts import Verdicts
 from marigram.wording import moment, number, odds, printable, share, span
 
@@ -33,7 +34,7 @@ pre { background: #f6f8fa; padding: .75rem; overflow: auto; font-size: 12.5px; }
 
 def alert_page(alert: Alert, history: Verdicts) -> str:
     """Return the page of an alert; ``history`` is what is stored of its key."""
-    title = escape(printable(f"{alert.kind} of {alert.key}"))
+    title = escape(headline(alert.kind, alert.key))
     facts = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(printable(value))}</dd>" for name, value in facts_of(alert)
     )
@@ -93,7 +94,7 @@ def why_of(verdict: dict[str, Any]) -> list[tuple[str, str]]:
             facts.append(("would be normal", f"below {number(upper)}"))
         elif value < lower:
             facts.append(("would be normal", f"above {number(lower)}"))
-    if verdict["p_value"] is not None:
+    if verdict["p_value"] is not None and verdict["kind"] != "drift":
         facts.append(("how surprising", f"{odds(verdict['p_value'])} normal events of this key"))
     if verdict["kind"] == "drift" and isinstance(verdict["before"], float | int):
         moved = (

@@ -18,7 +18,8 @@ DDL: Final = (
         opened INTEGER NOT NULL, updated INTEGER NOT NULL, team TEXT NOT NULL, label TEXT NOT NULL,
         body BLOB NOT NULL) STRICT""",
     "CREATE INDEX IF NOT EXISTS alert_opened ON alert (opened, id)",
-    "CREATE INDEX IF NOT EXISTS alert_live ON alert (key) WHERE status <> 'closed'",
+    "CREATE INDEX IF NOT EXISTS alert_live ON alert (severity) WHERE status <> 'closed'",
+    "CREATE INDEX IF NOT EXISTS alert_key ON alert (key, opened)",
     "CREATE INDEX IF NOT EXISTS alert_label ON alert (label) WHERE label <> ''",
     "CREATE TABLE IF NOT EXISTS alert_budget (team TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT",
     *silences.DDL,
@@ -97,6 +98,34 @@ def count(connection: Connection, chosen: Filter) -> int:
     return int(number)
 
 
+def gravest(connection: Connection, limit: int) -> list[Alert]:
+    """Return the alerts that are not closed, the most severe first."""
+    sql = "SELECT body FROM alert WHERE status <> 'closed' ORDER BY severity DESC, opened DESC, id LIMIT ?"
+    return list(_alerts(connection.execute(sql, (limit,))))
+
+
+def of_key(connection: Connection, key: str, limit: int) -> list[Alert]:
+    """Return the alerts of one key, the newest first."""
+    sql = "SELECT body FROM alert WHERE key = ? ORDER BY opened DESC, id DESC LIMIT ?"
+    return list(_alerts(connection.execute(sql, (key, limit))))
+
+
+def by_hour(connection: Connection, since: int) -> dict[int, dict[str, int]]:
+    """Return how many alerts of each kind were opened in each hour since 1970, from a time on."""
+    sql = "SELECT opened / 3600000000000, kind, count(*) FROM alert WHERE opened >= ? GROUP BY 1, 2"
+    found: dict[int, dict[str, int]] = {}
+    for hour, kind, number in connection.execute(sql, (since,)):
+        found.setdefault(hour, {})[kind] = number
+    return found
+
+
+def told_since(connection: Connection, team: str, since: int) -> int:
+    """Return how many alerts of a team were told that were opened from a time on."""
+    sql = "SELECT count(*) FROM alert WHERE team = ? AND opened >= ? AND json_extract(body, '$.told') > 0"
+    ((number,),) = connection.execute(sql, (team, since))
+    return int(number)
+
+
 def forget(connection: Connection, before: int) -> None:
     """Delete closed alerts without a label that were last changed before a time, ns."""
     connection.execute("DELETE FROM alert WHERE status = 'closed' AND label = '' AND updated < ?", (before,))
@@ -145,12 +174,16 @@ __all__ = [
     "DDL",
     "Filter",
     "budgets",
+    "by_hour",
     "count",
     "forget",
     "found",
+    "gravest",
     "labelled",
     "listed",
     "live",
+    "of_key",
     "save",
     "save_budget",
+    "told_since",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from marigram.service.delivery.channels import Alertmanager, Mail
-from marigram.service.delivery.messages import Envelope, Notice, time_text
+from marigram.service.delivery.messages import Envelope, Notice, headline, time_text
 from marigram.wording import printable
 
 _COLOURS = {
@@ -47,7 +47,11 @@ def _am_alert(notice: Notice, hold: float) -> dict[str, Any]:
     own = {"alertname": "MarigramAlert", "alert": notice.alert, "key": notice.key, "team": notice.team}
     labels = {_label(name): value for name, value in (notice.labels | own).items() if value}
     ends = notice.closed if notice.closed is not None else notice.made + int(hold * _HOUR)
-    told = {"summary": notice.text, "kind": notice.kind, "severity": _rounded(notice.severity)}
+    told = {
+        "summary": f"{headline(notice.kind, notice.key)}: {notice.text}",
+        "kind": notice.kind,
+        "severity": _rounded(notice.severity),
+    }
     return {
         "labels": labels,
         "annotations": {name: printable(value) for name, value in told.items() if value},

@@ -38,14 +38,14 @@ class Notice(msgspec.Struct, frozen=True):
     group: str
     labels: dict[str, str]
     text: str
-    """One line: when, who, what, how much, what was expected."""
+    """One line: what, how much, what was expected, how surprising that is."""
     verdict: msgspec.Raw
     """The verdict that it is about, as in every other output."""
 
     @property
     def title(self) -> str:
         """What happened and to whom, without control characters."""
-        return f"{_HEADS[self.what]}: {self.kind} of {printable(self.key)}"
+        return f"{_HEADS[self.what]}: {headline(self.kind, self.key)}"
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -64,9 +64,20 @@ class Envelope(msgspec.Struct, frozen=True):
         return first if len(self.notices) == 1 else f"{first}, and {len(self.notices) - 1} more"
 
 
+def headline(kind: str, key: str) -> str:
+    """Return what there is about whom.
+
+    Examples
+    --------
+    >>> headline("anomaly", "web-7"), headline("missing", "web-7"), headline("drift", "")
+    ('anomaly of web-7', 'no data from web-7', 'drift of the stream')
+    """
+    return f"{'no data from' if kind == 'missing' else f'{kind} of'} {printable(key) or 'the stream'}"
+
+
 def time_text(ns: int | None) -> str | None:
     """Return a time in ISO-8601, or None of none."""
     return None if ns is None else moment(ns)
 
 
-__all__ = ["WHATS", "Envelope", "Notice", "What", "time_text"]
+__all__ = ["WHATS", "Envelope", "Notice", "What", "headline", "time_text"]
