@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         optimal_clip,
         optimal_step,
     )
+    from marigram.service.client import Client
     from marigram.thresholds.budget import AlertBudget
     from marigram.thresholds.confidence import ConfidenceThreshold
     from marigram.thresholds.peaks import PeaksOverThreshold
@@ -53,6 +54,7 @@ _ROOM_OF = {
     "Calendar": "fleet.calendar",
     "CatoniChangePoint": "change.catoni",
     "Change": "change.found",
+    "Client": "service.client",
     "ClippedChangePoint": "change.clipped",
     "ClippedLinear": "online",
     "ClippedLogistic": "online",
@@ -91,6 +93,7 @@ __all__ = [
     "Calendar",
     "CatoniChangePoint",
     "Change",
+    "Client",
     "ClippedChangePoint",
     "ClippedLinear",
     "ClippedLogistic",

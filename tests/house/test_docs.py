@@ -21,12 +21,13 @@ REFERENCE = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "refe
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 OF_OTHER_TOOLS = {
+    "--data-binary",
     "--fork-strategy",
     "--full",
     "--require-hashes",
     "--seeds",
     "--upgrade",
-}  # uv's, pip's, the benchmarks' and the experiments'
+}  # curl's, uv's, pip's, the benchmarks' and the experiments'
 PUBLIC = [name for name in marigram.__all__ if name != "__version__"]
 
 

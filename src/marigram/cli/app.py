@@ -16,6 +16,8 @@ class _Commands(LazyGroup):
         "serve": Entry(
             "marigram.cli.serve:app", "Take events over HTTP, keep them, judge them, tell people."
         ),
+        "send": Entry("marigram.cli.send:app", "Send files, or what comes, to a service."),
+        "audit": Entry("marigram.cli.audit:app", "Who did what to a service; whether the record is whole."),
         "token": Entry("marigram.cli.token:app", "Make, list and end tokens of a service."),
         "demo": Entry("marigram.cli.demo:app", "Watch real data that ships with marigram, and draw it."),
         "schema": Entry("marigram.cli.schema:app", "Show how the columns of a source are read."),

@@ -18,7 +18,7 @@ from marigram.cli._options import Json, command
 app = command("doctor")
 
 _NEEDED = ("numpy", "numba", "pyarrow", "msgspec", "typer", "rich")
-_OPTIONAL = ("matplotlib", "pandas", "polars")
+_OPTIONAL = ("apsw", "fastapi", "matplotlib", "nicegui", "pandas", "polars", "uvicorn")
 _SCARCE = 200_000_000
 """Free bytes below which a disk is called full."""
 
@@ -36,7 +36,9 @@ class Finding:
 def doctor(
     state: Annotated[
         Path | None,
-        typer.Option("--state", metavar="DIR", help="Check the state that `watch --state DIR` left."),
+        typer.Option(
+            "--state", metavar="DIR", help="Check what `watch --state DIR` or `serve --state DIR` left."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -138,4 +140,8 @@ def _state(folder: Path) -> Iterator[Finding]:
         yield Finding("state", False, f"{folder} is no folder")
         return
     found = [Finding(name, whole, detail) for name, whole, detail in examine(folder)]
+    if (folder / "marigram.db").exists():
+        from marigram.store.examining import examine_service
+
+        found = [Finding(name, whole, detail) for name, whole, detail in examine_service(folder)]
     yield from found or [Finding("state", False, f"{folder} holds no state")]

@@ -18,7 +18,7 @@ from marigram import __version__
 from marigram.errors import MarigramError
 from marigram.service.access import Gate, Guarded, operate_desk, read, read_desk
 from marigram.service.errors import status_of
-from marigram.service.routes import events, health, questions, tokens
+from marigram.service.routes import events, health, questions, replays, tokens
 from marigram.service.routes.answers import REFUSALS, answer
 from marigram.service.tenants import Settings, Tenant, Tenants
 from marigram.service.tokens import Access
@@ -45,7 +45,7 @@ def build(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.tenants, app.state.gate = tenants, Gate(tenants)
-    for router in (events.router, questions.router, tokens.router, health.router):
+    for router in (events.router, questions.router, replays.router, tokens.router, health.router):
         app.include_router(router)
     _add_alerts(app)
     app.add_api_route("/v1/openapi.json", _openapi, methods=["GET"], tags=["operation"], responses=REFUSALS)

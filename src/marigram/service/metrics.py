@@ -53,7 +53,7 @@ class _Figures(Collector):
         for label, tenant, counts in stats:
             for kind in Kind:
                 kinds.add_metric([label, kind.label], counts["kinds"][kind.label])
-            promised.add_metric([label], tenant.ledger.alpha)
+            promised.add_metric([label], tenant.ledger.parameters.alpha)
             observed.add_metric([label], observed_rate(counts))
         yield from (kinds, promised, observed)
 

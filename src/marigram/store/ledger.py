@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -21,6 +22,7 @@ import apsw
 import msgspec
 
 from marigram.detectors.default import Detector
+from marigram.detectors.parameters import Parameters
 from marigram.errors import MarigramError
 from marigram.events.batch import Batch
 from marigram.fleet.feedback import Effect, Label
@@ -30,6 +32,7 @@ from marigram.store.books import Books, Counts, Follower, Job, Receipt
 from marigram.store.database import FILE, FullError, open_reader, plainly
 from marigram.store.holding import hold
 from marigram.store.pages import NAME
+from marigram.store.past import Past
 from marigram.store.retention import Keep, Retention, used_bytes
 from marigram.verdicts import Verdicts
 
@@ -216,9 +219,13 @@ class Ledger:
         }
 
     @property
-    def alpha(self) -> float:
-        """The probability, promised, of calling a normal event an anomaly."""
-        return self._books.fleet.parameters.alpha
+    def parameters(self) -> Parameters:
+        """Those of the detector."""
+        return self._books.fleet.parameters
+
+    def past(self, connection: apsw.Connection) -> Past:
+        """Return the snapshots and the log, as a question's connection sees them."""
+        return replace(self._books.past, connection=connection)
 
     @property
     def counts(self) -> Counts:

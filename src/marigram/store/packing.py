@@ -1,13 +1,13 @@
 """Verdicts as one compressed block of bytes, from which those of one key are taken without making the others.
 
-A block: the length of the header (u32), the header (JSON: rows, coordinates, keys, ids, and the dtype of each
-column), then the columns end to end under LZ4.  Of drifts only the rows that have one are kept.  Whoever stores a
-block sees to it that its bits stay what they were.
+A block: a CRC-32 of what follows but four bytes, the length of the header (u32), the header (JSON: rows, coordinates, keys, ids, and the dtype of each
+column), then the columns end to end under LZ4.  Of drifts only the rows that have one are kept.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +20,7 @@ from marigram.kinds import Kind
 from marigram.verdicts import Verdicts
 from marigram.verdicts.fields import COLUMNS
 
-_LENGTH: Final = struct.Struct("<I")
+_FRONT: Final = struct.Struct("<II")
 _LZ4: Final = pa.Codec("lz4_raw")
 _DRIFT: Final = ("changed_at", "before", "after", "resolves")
 _TEXTS: Final = ("id", "key")
@@ -52,15 +52,19 @@ def pack_verdicts(verdicts: Verdicts) -> tuple[bytes, list[str]]:
     header = _Header(rows, d, len(drifts), len(content), keys, None if ids.count(None) == rows else ids)
     head = msgspec.json.encode(header)
     packed: bytes = _LZ4.compress(content, asbytes=True)
-    return _LENGTH.pack(len(head)) + head + packed, keys or [""]
+    rest = head + packed
+    return _FRONT.pack(zlib.crc32(rest), len(head)) + rest, keys or [""]
 
 
 def unpack_verdicts(block: bytes, key: str | None = None, *, of_key: bool = False) -> Verdicts:
     """Return the verdicts of a block; with ``of_key`` only those of ``key``, in their order."""
     try:
-        (length,) = _LENGTH.unpack_from(block)
-        header = msgspec.json.decode(block[_LENGTH.size : _LENGTH.size + length], type=_Header)
-        content = _LZ4.decompress(block[_LENGTH.size + length :], header.size, asbytes=True)
+        crc, length = _FRONT.unpack_from(block)
+        rest = memoryview(block)[_FRONT.size :]
+        if zlib.crc32(rest) != crc:
+            raise ValueError("its checksum does not fit")
+        header = msgspec.json.decode(rest[:length], type=_Header)
+        content = _LZ4.decompress(rest[length:], header.size, asbytes=True)
         columns = _columns(header, content)
     except (struct.error, msgspec.DecodeError, ValueError, OSError) as error:
         raise SnapshotError(f"a block of verdicts is damaged: {error}") from error
