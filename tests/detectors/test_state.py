@@ -98,3 +98,21 @@ def test_shards_do_the_work_of_one() -> None:
             assert column.tobytes() == found[name].tobytes(), name
     assert whole.heads.tobytes() == shared.heads.tobytes()
     assert whole.coords.tobytes() == shared.coords.tobytes()
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_every_record_begins_where_a_cache_line_begins(d: int) -> None:
+    table = StateTable(Parameters(), d, 3)
+    table.make_seasonal()
+    table.grow(50)
+    other = StateTable(Parameters(), d, 0)
+    shifted = {
+        name: np.frombuffer(b"?" + a.tobytes(), a.dtype, a.size, 1).reshape(a.shape)
+        for name, a in table.arrays().items()
+    }
+    other.put_arrays(shifted)
+    for held in (table, other):
+        for name, array in held.arrays().items():
+            assert array.itemsize % 64 == 0, name
+            assert array.size == 0 or array.ctypes.data % 64 == 0, name
+            assert array.flags.writeable, name

@@ -42,6 +42,14 @@ def record(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
     )
 
 
+def lines(shape: int | tuple[int, ...], dtype: np.dtype[np.void]) -> np.ndarray:
+    """Zeros that begin where a cache line begins: a record of six lines then lies in six, and not in seven."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    room = np.zeros(size + LINE, np.uint8)
+    begin = -room.ctypes.data % LINE
+    return room[begin : begin + size].view(dtype).reshape(shape)
+
+
 HEAD = record(
     [
         ("seq", "i8"), ("n", "i8"), ("time", "i8"),
@@ -84,11 +92,11 @@ class StateTable:
         self.parameters = parameters
         self.d = d
         self.settings = parameters.settings()
-        self.heads = np.zeros(capacity, HEAD)
-        self.coords = np.zeros((capacity, d), COORDINATE)
-        self.seasons = np.zeros((0, d), SEASON)
-        self.largest = np.zeros(capacity if d > 1 else 0, LARGEST)
-        self.pool = np.zeros(1, LARGEST)
+        self.heads = lines(capacity, HEAD)
+        self.coords = lines((capacity, d), COORDINATE)
+        self.seasons = lines((0, d), SEASON)
+        self.largest = lines(capacity if d > 1 else 0, LARGEST)
+        self.pool = lines(1, LARGEST)
         self.seasonal = False
         """Whether there are season tables."""
 
@@ -116,14 +124,14 @@ class StateTable:
                 or (name == "largest" and self.d == 1)
             ):
                 continue
-            wider = np.zeros((capacity, *array.shape[1:]), array.dtype)
+            wider = lines((capacity, *array.shape[1:]), array.dtype)
             wider[: len(array)] = array
             setattr(self, name, wider)
 
     def make_seasonal(self) -> None:
         """Add season tables; called when the first event with a time arrives."""
         if not self.seasonal:
-            self.seasons = np.zeros((self.capacity, self.d), SEASON)
+            self.seasons = lines((self.capacity, self.d), SEASON)
             self.seasonal = True
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -142,7 +150,12 @@ class StateTable:
             given = arrays[name]
             if given.dtype != own.dtype or given.shape[1:] != own.shape[1:]:
                 raise ParameterError(f"state array {name!r} has another layout than this version's")
-            setattr(self, name, np.ascontiguousarray(given))
+            straight = given.flags.c_contiguous and given.flags.writeable
+            if given.ctypes.data % LINE or not straight:
+                begun = lines(given.shape, given.dtype)
+                begun[...] = given
+                given = begun
+            setattr(self, name, given)
         self.seasonal = len(self.seasons) > 0
 
     def per_key(self) -> dict[str, np.ndarray]:
