@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from marigram import __version__
 from marigram.errors import MarigramError
 from marigram.service.access import Gate, Guarded, operate_desk, read, read_desk
+from marigram.service.dashboard.ledger import add_pages
 from marigram.service.errors import status_of
 from marigram.service.routes import events, health, questions, replays, tokens
 from marigram.service.routes.answers import REFUSALS, answer
@@ -48,6 +49,7 @@ def build(settings: Settings) -> FastAPI:
     for router in (events.router, questions.router, replays.router, tokens.router, health.router):
         app.include_router(router)
     _add_alerts(app)
+    add_pages(app, tenants, app.state.gate)
     app.add_api_route("/v1/openapi.json", _openapi, methods=["GET"], tags=["operation"], responses=REFUSALS)
     app.add_middleware(Guarded, gate=app.state.gate)
     app.add_exception_handler(MarigramError, _refused)

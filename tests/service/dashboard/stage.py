@@ -18,9 +18,7 @@ from starlette.requests import HTTPConnection
 from tests.service.alerts.scenes import HOOK, SECOND, START
 from tests.service.alerts.site import MemoryDesk
 
-from marigram.fleet.feedback import Effect
-from marigram.kinds import Kind
-from marigram.service.alerts import Alerts, Team, Visit, actions, alerts_router
+from marigram.service.alerts import Team, Visit, actions, alerts_router
 from marigram.service.alerts.actions import silence_of
 from marigram.service.dashboard import mount
 
@@ -118,12 +116,20 @@ def filled() -> MemoryDesk:
     return desk
 
 
-def app_over(desk: MemoryDesk, tokens: bool = False) -> FastAPI:
-    """Return an application with the pages and the routes of alerts; with ``tokens`` it asks for :data:`WORD`."""
+class Lock:
+    """Whether the pages ask for :data:`WORD`; a process has one NiceGUI, so tests turn this, not the server."""
+
+    def __init__(self, closed: bool = False) -> None:
+        self.closed = closed
+
+
+def app_over(desk: MemoryDesk, lock: Lock | None = None) -> FastAPI:
+    """Return an application with the pages and the routes of alerts."""
     sessions: set[str] = set()
+    door = lock or Lock()
 
     def enter(connection: HTTPConnection) -> MemoryPanel | None:
-        if not tokens:
+        if not door.closed:
             return MemoryPanel(desk, "local")
         return MemoryPanel(desk) if connection.cookies.get("marigram_session") in sessions else None
 
@@ -163,7 +169,7 @@ class Serving:
             raise RuntimeError("the server did not stop within 10 seconds")
 
 
-__all__ = ["EVIL", "WORD", "Alerts", "Effect", "Kind", "MemoryPanel", "Serving", "app_over", "filled"]
+__all__ = ["EVIL", "WORD", "Lock", "MemoryPanel", "Serving", "app_over", "filled"]
 
 if __name__ == "__main__":
     crowd = filled()

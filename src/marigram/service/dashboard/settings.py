@@ -210,8 +210,12 @@ async def audit(request: Request) -> None:
         async def look() -> None:
             rows.show(await page.panel.audit(200))
 
-        await look()
-        page.every(look)
+        try:
+            await look()
+        except ParameterError as error:
+            text("p", str(error), "note")
+        else:
+            page.every(look)
 
 
 def _audit_row(row: AuditRow) -> None:

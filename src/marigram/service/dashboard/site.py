@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from fastapi import FastAPI
 from nicegui import ui
 
@@ -30,8 +32,9 @@ for _path, _page in _PAGES.items():
     ui.page(_path, response_timeout=30.0)(_page)
 
 
+@cache
 def pages() -> FastAPI:
-    """Return an application that serves the pages and all they need, from this machine."""
+    """Return the application that serves the pages and all they need, from this machine: a process has one."""
     inner = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     ui.run_with(
         inner,
