@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from tests.graph.data.test_events import many
 
 from marigram import graph as mgg
 
 
-def run(*arguments: str | Path) -> tuple[int, str]:
+def run(*arguments: str | Path, stdin: bytes | None = None) -> tuple[int, str]:
     from typer.testing import CliRunner
 
     from marigram.cli.app import app
 
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
     return done.exit_code, done.output
 
 
@@ -63,3 +65,28 @@ def test_build_refuses_with_one_line_and_a_code(tmp_path: Path) -> None:
         run("graph", "build", "x.csv", "--published", "weibo", "--nodes", "a=b", "-o", tmp_path / "g")[0] == 2
     )
     assert not (tmp_path / "g").exists()
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet", "csv.gz"])
+def test_build_reads_stdin_whatever_it_holds(form: str, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    rows = [(f"u{i % 7}", f"s{i % 5}", i / 2) for i in range(40)]
+    texts = {
+        "csv": "src,dst,amount\n" + "".join(f"{u},{s},{a}\n" for u, s, a in rows),
+        "tsv": "src\tdst\tamount\n" + "".join(f"{u}\t{s}\t{a}\n" for u, s, a in rows),
+        "jsonl": "".join(json.dumps({"src": u, "dst": s, "amount": a}) + "\n" for u, s, a in rows),
+    }
+    if form == "parquet":
+        columns = dict(zip(("src", "dst", "amount"), map(list, zip(*rows, strict=True)), strict=True))
+        pq.write_table(pa.table(columns), tmp_path / "events.parquet")
+        content = (tmp_path / "events.parquet").read_bytes()
+    else:
+        content = texts[form.removesuffix(".gz")].encode()
+        content = gzip.compress(content) if form.endswith(".gz") else content
+    code, told = run("graph", "build", "-", "-o", tmp_path / "g", "--quiet", stdin=content)
+    assert code == 0, told
+    graph = mgg.load(tmp_path / "g")
+    assert {name: table.count for name, table in graph.nodes.items()} == {"src": 7, "dst": 5}
+    assert graph.edge_count == 40
+    assert run("graph", "build", "-", "-o", tmp_path / "h", stdin=b" ")[0] == 3

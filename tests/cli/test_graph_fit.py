@@ -63,3 +63,31 @@ def test_wrong_use_is_one_line_and_a_code(
     assert code == 3
     code, _ = run("graph", "score", data, "-m", model, "-o", tmp_path / "s.xyz")
     assert code == 2
+
+
+def test_edges_are_scored_by_the_name_of_their_type(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    src, dst = rng.integers(0, 30, 300), rng.integers(0, 9, 300)
+    labels = (src < 6).astype(np.int8)
+    pays = mgg.EdgeTable(src=src, dst=dst, time=np.arange(300), labels=labels)
+    nodes = {"user": mgg.NodeTable.bare(30), "shop": mgg.NodeTable.bare(9)}
+    data = mgg.Graph(nodes=nodes, edges={("user", "pays", "shop"): pays}, time_unit="step")
+    mgg.by_time(data, of=("user", "pays", "shop")).save(tmp_path / "data")
+    fit = ("graph", "fit", tmp_path / "data", "-o", tmp_path / "model", "--hops", "1", "--json")
+    code, told = run(*fit, "--edges", "user pays shop")
+    assert code == 0, told
+    assert json.loads(told)["node_type"] == "user pays shop"
+    code, told = run(
+        "graph", "score", tmp_path / "data", "-m", tmp_path / "model", "-o", tmp_path / "s.csv", "--top", "2"
+    )
+    assert code == 0, told
+    assert len(told.splitlines()) == 2
+    import pyarrow.csv as pa_csv
+
+    table = pa_csv.read_csv(tmp_path / "s.csv")
+    assert table.column_names == ["edge", "source", "target", "score"]
+    np.testing.assert_array_equal(table["source"], src)
+    wanted = mgg.EdgeDetector.load(tmp_path / "model").score(mgg.load(tmp_path / "data"))
+    np.testing.assert_allclose(table["score"], wanted, rtol=1e-12)
+    code, _ = run(*fit, "--edges", "user eats shop")
+    assert code == 2

@@ -121,10 +121,10 @@ def test_an_event_gets_what_its_partner_did_before() -> None:
     features = HopFeatures.fit(graph, "pay", hops=1)
     found = features.view(graph).rows(np.arange(4))
     column = {name: found[:, j].tolist() for j, name in enumerate(features.names)}
-    assert column["before, of card: count"] == [0, 1, 1, 0]  # events of one moment do not see each other
-    assert column["before, of card: time since the last"][1:3] == [2, 2]
-    assert column["before, of card: mean of x0"][1:3] == [1, 1]
-    assert np.isnan(column["before, of card: mean of x0"][3])
+    assert column["before, by of: count"] == [0, 1, 1, 0]  # events of one moment do not see each other
+    assert column["before, by of: time since the last"][1:3] == [2, 2]
+    assert column["before, by of: mean of x0"][1:3] == [1, 1]
+    assert np.isnan(column["before, by of: mean of x0"][3])
 
 
 def test_another_kind_of_graph_is_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +34,8 @@ def build(
         typer.Argument(
             metavar="EVENTS",
             show_default=False,
-            help="CSV, TSV, JSON lines, Parquet or Arrow IPC (also .gz, .zst); with --published, its publisher's file.",
+            help="CSV, TSV, JSON lines, Parquet or Arrow IPC (also .gz, .zst), or - for stdin; with --published, its "
+            "publisher's file.",
         ),
     ],
     out: Annotated[
@@ -81,13 +84,54 @@ def build(
 
     if published and (schema or nodes):
         raise ParameterError("--published files have their own columns: no --schema, no --nodes")
-    graph, used, reasons = _made(events, schema, nodes or [], published)
+    with _on_disk(events) as file:
+        graph, used, reasons = _made(file, schema, nodes or [], published)
     graph, divided = _divided(graph, split, _seeds(seeds))
     graph.save(out)
     if not quiet:
         for reason in (*reasons, *divided):
             say(reason)
     _print(graph, used, out, json=json)
+
+
+@contextmanager
+def _on_disk(events: Path) -> Iterator[Path]:
+    """The file itself; what stands for stdin is written to a temporary one, named after what it holds."""
+    import shutil
+    import sys
+    from tempfile import TemporaryDirectory
+
+    if str(events) != "-":
+        yield events
+        return
+    with TemporaryDirectory() as folder:
+        plain = Path(folder, "stdin")
+        with plain.open("wb") as sink:
+            shutil.copyfileobj(sys.stdin.buffer, sink)
+        yield plain.rename(Path(folder, "stdin" + _suffix(plain)))
+
+
+def _suffix(file: Path) -> str:
+    """The ending that tells the format of a file, found in its first bytes."""
+    import gzip
+
+    from marigram.errors import InputError
+
+    with file.open("rb") as source:
+        start = source.read(65_536)
+    packed = start[:2] == b"\x1f\x8b"
+    if packed:
+        with gzip.open(file) as source:
+            start = source.read(65_536)
+    if not start.strip():
+        raise InputError(0, "stdin holds no events")
+    if start[:4] == b"PAR1":
+        return ".parquet"
+    if start[:6] == b"ARROW1":
+        return ".arrow"
+    heading = start.lstrip().partition(b"\n")[0]
+    text = ".jsonl" if heading[:1] == b"{" else ".tsv" if b"\t" in heading and b"," not in heading else ".csv"
+    return text + ".gz" * packed
 
 
 def _made(

@@ -57,6 +57,14 @@ def fit(
         str | None,
         typer.Option("--node-type", metavar="NAME", help="Which type is scored, when several have labels."),
     ] = None,
+    edges: Annotated[
+        str | None,
+        typer.Option(
+            "--edges",
+            metavar="NAME",
+            help="Score edges of this type in place of nodes, such as 'user pays shop'.",
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -69,10 +77,13 @@ def fit(
     import msgspec
 
     from marigram import graph as mgg
+    from marigram.cli._edges import graph_of_edges
     from marigram.cli._errors import say
     from marigram.cli._steps import steps
 
     graph = mgg.load(data, split=split)
+    if edges is not None:
+        graph, node_type = graph_of_edges(graph, edges), edges
     model = mgg.NodeDetector(detector.value, hops=hops, seed=seed, self_train=self_train, node_type=node_type)
     with steps(model.steps, shown=sys.stderr.isatty() and not quiet) as tell:
         model.fit(graph, tell=tell)

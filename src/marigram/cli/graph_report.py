@@ -44,12 +44,14 @@ def report(
 ) -> None:
     """Write a page: data, what gives the label away, figures with intervals, gain by the graph, highest scores."""
     from marigram import graph as mgg
+    from marigram.cli._edges import with_scored
     from marigram.cli._errors import say
 
     graph = mgg.load(data, split=split)
     if not quiet:
         say("reading the model" if model else "fitting the default detector")
     fitted = mgg.NodeDetector.load(model) if model else mgg.NodeDetector(seed=seed).fit(graph)
+    graph = with_scored(graph, fitted.node_type)
     page = mgg.Report(graph, fitted, title=title or f"Graph {data.stem}", top=top, seed=seed)
     page.save(out)
     _print(page.as_dict(), out, json=json)

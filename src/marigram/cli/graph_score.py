@@ -42,13 +42,14 @@ def score(
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Score the nodes of a graph, which need not be the one that was learned from."""
+    """Score the nodes of a graph, which need not be the one that was learned from; or its edges, if the model does."""
     import sys
 
     from marigram import graph as mgg
+    from marigram.cli._edges import with_scored
 
     detector = mgg.NodeDetector.load(model)
-    graph = mgg.load(data)
+    graph = with_scored(mgg.load(data), detector.node_type)
     scores = detector.score(graph)
     if out is not None:
         _write(out, graph, detector.node_type, scores)
@@ -70,9 +71,8 @@ def _print(graph: Graph, detector: NodeDetector, node: int, value: float, why: A
     import msgspec
     import numpy as np
 
-    table = graph.nodes[detector.node_type]
     row = int(np.flatnonzero(graph.places(detector.node_type) == node)[0])
-    name = str(table.ids[row]) if table.ids is not None else str(node)
+    name = _name(graph, detector.node_type, row)
     if as_json:
         told: dict[str, Any] = {"node": node, "type": detector.node_type, "id": name, "score": value}
         if why is not None:
@@ -94,6 +94,33 @@ def _print(graph: Graph, detector: NodeDetector, node: int, value: float, why: A
             typer.echo(f"        {c:+.2f}  {kind} {number} by {'-'.join(edge_type)}")
 
 
+def _name(graph: Graph, node_type: str, row: int) -> str:
+    """A node's id, or its number; of an edge also its ends."""
+    table = graph.nodes[node_type]
+    if table.ids is not None:
+        return str(table.ids[row])
+    ends = _ends(graph, node_type)
+    if not ends:
+        return str(graph.places(node_type)[row])
+    return f"{row}: " + " -> ".join(str(names[row]) for names in ends.values())
+
+
+def _ends(graph: Graph, node_type: str) -> dict[str, Any]:
+    """Where scored edges lead from and to, by id or number; nothing for nodes."""
+    import pyarrow as pa
+
+    from marigram.graph.data.lifted import FROM, TO
+
+    found: dict[str, Any] = {}
+    for kind, table in graph.edges.items():
+        if kind[0] == node_type and kind[1] in (FROM, TO) and f"{node_type}: pair" in graph.nodes:
+            ids = graph.nodes[kind[2]].ids
+            found["source" if kind[1] == FROM else "target"] = (
+                table.dst if ids is None else ids.take(pa.array(table.dst))
+            )
+    return found
+
+
 def _plain(value: float) -> float | None:
     """JSON has no NaN."""
     return value if value == value else None
@@ -101,6 +128,7 @@ def _plain(value: float) -> float | None:
 
 def _write(path: Path, graph: Graph, node_type: str, scores: NDArray[np.float64]) -> None:
     """All nodes of the scored type, in the order of their table."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet
@@ -108,7 +136,8 @@ def _write(path: Path, graph: Graph, node_type: str, scores: NDArray[np.float64]
     from marigram.errors import ParameterError
 
     table, places = graph.nodes[node_type], graph.places(node_type)
-    columns: dict[str, Any] = {"node": places}
+    ends = _ends(graph, node_type)
+    columns: dict[str, Any] = {"edge": np.arange(table.count)} | ends if ends else {"node": places}
     if table.ids is not None:
         columns["id"] = table.ids
     rows = pa.table({**columns, "score": scores[places]})

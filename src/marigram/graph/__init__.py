@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from marigram.graph.data.anything import as_graph
     from marigram.graph.data.building import from_tables
     from marigram.graph.data.events import from_events, infer_events
+    from marigram.graph.data.lifted import edges_as_nodes
     from marigram.graph.data.loading import load
     from marigram.graph.data.publishers import PUBLISHED, read_published
     from marigram.graph.data.schema import EventSchema, GraphSchema, TableSchema
     from marigram.graph.data.splits import GADBENCH_SEEDS, as_of, by_group, by_time, few_labels, stratified
     from marigram.graph.detectors.detector import NodeDetector
+    from marigram.graph.detectors.edges import EdgeDetector
     from marigram.graph.detectors.explain import Explanation
     from marigram.graph.detectors.selftrain import SelfTraining
     from marigram.graph.detectors.trees import TreeSettings
@@ -36,6 +38,7 @@ _MODULE_OF = {
     "CSR": "csr",
     "Columns": "data",
     "Comparison": "detectors.verdict",
+    "EdgeDetector": "detectors.edges",
     "EdgeTable": "data",
     "EventSchema": "data.schema",
     "Explanation": "detectors.explain",
@@ -61,6 +64,7 @@ _MODULE_OF = {
     "by_group": "data.splits",
     "by_time": "data.splits",
     "delong": "metrics",
+    "edges_as_nodes": "data.lifted",
     "few_labels": "data.splits",
     "figures": "metrics",
     "find_leaks": "leakage",
@@ -83,6 +87,7 @@ __all__ = [
     "Augmentation",
     "Columns",
     "Comparison",
+    "EdgeDetector",
     "EdgeTable",
     "EventSchema",
     "Explanation",
@@ -106,6 +111,7 @@ __all__ = [
     "by_group",
     "by_time",
     "delong",
+    "edges_as_nodes",
     "few_labels",
     "figures",
     "find_leaks",

@@ -11,10 +11,13 @@ A node with a time is described as of that time: no later edge, and of what last
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -112,13 +115,16 @@ class HopFeatures:
         return replace(draft, names=tuple(name for names, _ in nothing for name in names))
 
     def view(self, graph: Graph) -> HopView:
-        """Return the columns of a graph's nodes, to be asked for some at a time.
+        """Return the columns of a graph's nodes, to be asked for some at a time; the graph keeps what they share.
 
         Raises
         ------
         ParameterError
             The graph has other types or attributes than the one that was learned from, or lacks times that it had.
         """
+        return graph.keep(("hops", self._key), lambda: self._checked_view(graph))
+
+    def _checked_view(self, graph: Graph) -> HopView:
         for name, kept in self.kept.items():
             if name not in graph.nodes or len(kept) != len(graph.nodes[name].attributes.matrix()[1]):
                 raise ParameterError(
@@ -130,6 +136,13 @@ class HopFeatures:
             other = min(set(names) ^ set(self.names), default="the order of columns")
             raise ParameterError(f"the graph has other attributes or edges than the one of fit: {other!r}")
         return view
+
+    @cached_property
+    def _key(self) -> bytes:
+        """The same for the same columns."""
+        meta, arrays = self.packed()
+        parts = [msgspec.json.encode(meta), *(array.tobytes() for array in arrays.values())]
+        return hashlib.sha256(b"".join(parts)).digest()
 
     def packed(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return a header and arrays, for saving."""
@@ -166,6 +179,7 @@ class HopView:
         self.into = self.states.into(features.target)
         self.own = self.states.own.get(features.target, NO_TIMES)
         self._past: list[Block] | None = None
+        self._made: list[tuple[Ints, Floats]] = []
 
     def rows(self, nodes: Ints, slots: Mapping[EdgeType, Rows] | None = None) -> Floats:
         """Return the features of some nodes of the target type: float32 (n, D), NaN where there is nothing.
@@ -178,6 +192,15 @@ class HopView:
             For some relations into the target, other edges than the nodes have.
         """
         return np.concatenate([values for _, values in self.blocks(nodes, slots)], axis=1)
+
+    def kept_rows(self, nodes: Ints) -> Floats:
+        """Return the same of a large part of the nodes; it is kept until both parts are asked for together."""
+        if self._made and np.array_equal(np.concatenate([known for known, _ in self._made]), nodes):
+            whole = self._made[0][1] if len(self._made) == 1 else np.concatenate([x for _, x in self._made])
+            self._made = self._made if len(self._made) == 1 else []
+            return whole
+        self._made = [*self._made[-1:], (nodes, self.rows(nodes))]
+        return self._made[-1][1]
 
     def blocks(self, nodes: Ints, slots: Mapping[EdgeType, Rows] | None = None) -> Iterator[Block]:
         """Yield the features with their names, group by group."""
@@ -249,7 +272,7 @@ class HopView:
                     *(f"mean of {n}" for n in names),
                     *(f"std of {n}" for n in names),
                 ]
-                self._past.append(([f"before, of {kind[2]}: {name}" for name in said], past))
+                self._past.append(([f"before, by {kind[1]}: {name}" for name in said], past))
         return self._past
 
 

@@ -33,6 +33,10 @@ def relations_of(graph: Graph, *, directed: bool = False) -> dict[EdgeType, CSR]
         Keep both ways apart also within one node type, for graphs whose direction tells something (who pays
         whom). Otherwise they are one symmetric relation; an edge list that is symmetric already is taken as it is.
     """
+    return dict(graph.keep(("relations", directed), lambda: _relations(graph, directed)))
+
+
+def _relations(graph: Graph, directed: bool) -> dict[EdgeType, CSR]:
     found: dict[EdgeType, CSR] = {}
     for kind, table in graph.edges.items():
         sending, name, receiving = kind

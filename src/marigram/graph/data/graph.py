@@ -7,9 +7,9 @@ All columns may be memory-mapped.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, final
+from typing import Any, Literal, TypeVar, cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from marigram.graph.data.tables import EdgeTable, NodeTable, refuse_first
 
 EdgeType = tuple[str, str, str]
 """Source type, relation, target type."""
+
+Kept = TypeVar("Kept")
 
 TimeUnit = Literal["", "ns", "s", "step"]
 """What the times of a graph count: none, nanoseconds of UTC, seconds as int64 nanoseconds, or steps of the source."""
@@ -69,6 +71,7 @@ class Graph:
     order: NDArray[np.int64] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     _sorted: dict[tuple[EdgeType, bool], CSR] = field(default_factory=dict, init=False, repr=False)
+    _kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -177,13 +180,24 @@ class Graph:
         """Take over edges of a type that were sorted before, so that :meth:`csr` need not."""
         self._sorted[edge_type, reverse] = edges
 
+    def keep(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
+        """Return what ``make()`` gives, made at the first call for this key and kept as long as the graph.
+
+        For what depends on nodes, edges, attributes and times alone: another split of the graph has it too.
+        """
+        if key not in self._kept:
+            self._kept[key] = make()
+        return cast(Kept, self._kept[key])
+
     # --- another graph -----------------------------------------------------------------------------------------------
 
     def with_split(self, split: int) -> Graph:
         """Return the graph under another of its splits."""
         nodes = {name: t if t.splits is None else t.with_split(split) for name, t in self.nodes.items()}
         edges = {kind: t if t.splits is None else t.with_split(split) for kind, t in self.edges.items()}
-        return self._with(nodes=nodes, edges=edges)
+        other = self._with(nodes=nodes, edges=edges)
+        other._kept.update(self._kept)
+        return other
 
     def with_nodes(self, **tables: NodeTable) -> Graph:
         """Return the graph with other tables, of the same number of rows, for some node types."""

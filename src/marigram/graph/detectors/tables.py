@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import final
 
 import numpy as np
@@ -37,7 +36,6 @@ class TableLearner:
 
     def __init__(self, hops: int, settings: TreeSettings) -> None:
         self.hops, self.settings = hops, settings
-        self._views: weakref.WeakKeyDictionary[Graph, HopView] = weakref.WeakKeyDictionary()
 
     def fit(self, job: Job, like: Scorer | None = None) -> TableScorer:
         """Learn trees on the training nodes."""
@@ -46,9 +44,10 @@ class TableLearner:
         return TableScorer(view.features, grown(view, job, self.settings, rounds))
 
     def _view(self, graph: Graph, target: str) -> HopView:
-        if graph not in self._views:
-            self._views[graph] = HopFeatures.fit(graph, target, hops=self.hops).view(graph)
-        return self._views[graph]
+        features = graph.keep(
+            ("hop features", target, self.hops), lambda: HopFeatures.fit(graph, target, hops=self.hops)
+        )
+        return features.view(graph)
 
 
 @final
@@ -152,10 +151,10 @@ class TableScorer:
 def grown(view: HopView, job: Job, settings: TreeSettings, rounds: int | None = None) -> TreeModel:
     """Grow trees on the training nodes and on what was added to them; ``rounds`` without validation."""
     samples = [added.sample(view) for added in job.added]
-    x = np.concatenate([view.rows(job.train), *(s.x for s in samples)])
+    x = np.concatenate([view.kept_rows(job.train), *(s.x for s in samples)])
     y = np.concatenate([job.labels[job.train], *(s.labels for s in samples)])
     weights = np.concatenate([job.weights[job.train], *(s.weights for s in samples)])
-    valid = (view.rows(job.valid), job.labels[job.valid]) if len(job.valid) else None
+    valid = (view.kept_rows(job.valid), job.labels[job.valid]) if len(job.valid) else None
     return TreeModel.fit(x, y, weights, valid, settings.for_rows(len(x)), rounds=rounds)
 
 
