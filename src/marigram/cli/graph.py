@@ -15,6 +15,9 @@ class _GraphCommands(LazyGroup):
             "marigram.cli.graph_build:app", "Make a graph from rows of events, or from a public file."
         ),
         "fit": Entry("marigram.cli.graph_fit:app", "Learn a detector, and say whether the graph helped."),
+        "synth": Entry(
+            "marigram.cli.graph_synth:app", "Draw synthetic nodes of a class, joined to the real ones."
+        ),
         "score": Entry("marigram.cli.graph_score:app", "Score every node with a fitted detector."),
         "report": Entry(
             "marigram.cli.graph_report:app", "Write a page on a fitted detector and its highest scores."

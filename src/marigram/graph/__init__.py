@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from marigram.graph.report import Report
     from marigram.graph.sampler import NeighbourSampler
     from marigram.graph.sampler_pyg import PygSampler
+    from marigram.graph.synthesizer import Synthesizer
+    from marigram.graph.synthetic import Synthetic
 
 _MODULE_OF = {
     "Augmentation": "augmenters.gate",
@@ -55,6 +57,8 @@ _MODULE_OF = {
     "PygSampler": "sampler_pyg",
     "Report": "report",
     "SelfTraining": "detectors.selftrain",
+    "Synthesizer": "synthesizer",
+    "Synthetic": "synthetic",
     "TableSchema": "data.schema",
     "TreeSettings": "detectors.trees",
     "as_graph": "data.anything",
@@ -102,6 +106,8 @@ __all__ = [
     "PygSampler",
     "Report",
     "SelfTraining",
+    "Synthesizer",
+    "Synthetic",
     "TableSchema",
     "TreeSettings",
     "as_graph",

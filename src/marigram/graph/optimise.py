@@ -1,0 +1,250 @@
+"""Learning in steps that can be broken off: the one loop behind encoder, decoders and denoiser.
+
+What a step draws follows from (seed, stage, step), never from what came before it, and the rate from the step alone.
+So a run that was killed goes on from its last checkpoint and ends with the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from marigram import snapshots
+from marigram.errors import ParameterError, SnapshotError
+
+_KIND = "graph-stage"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long and how fast a module learns.
+
+    Parameters
+    ----------
+    stage
+        Its name in checkpoints and reports.
+    steps
+        At most so many, from 1.
+    rate
+        Of Adam at the beginning; it falls to 0 along half a cosine.
+    decay
+        Of the weights, decoupled.
+    clip
+        Largest norm of a gradient.
+    check
+        Steps between two looks at the held-out part.
+    patience
+        Looks without a better value after which it ends.
+    seed
+        Of everything drawn.
+    """
+
+    stage: str
+    steps: int
+    rate: float = 2e-3
+    decay: float = 1e-3
+    clip: float = 1.0
+    check: int = 50
+    patience: int = 6
+    seed: int = 0
+
+
+@final
+@dataclass
+class Trace:
+    """What came of it: the training loss and the held-out loss at each look, the best step, and the last."""
+
+    stage: str
+    losses: list[float] = field(default_factory=list)
+    held_out: list[float] = field(default_factory=list)
+    best: int = 0
+    last: int = 0
+    done: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {name: getattr(self, name) for name in ("stage", "losses", "held_out", "best", "last", "done")}
+
+
+@final
+class Checkpoint:
+    """A folder in which each stage keeps where it stands.
+
+    Parameters
+    ----------
+    folder
+        Made when absent; None keeps nothing.
+    about
+        What must be the same for a checkpoint to be taken up: settings and sizes, as JSON values.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None, about: Mapping[str, Any]) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.mark = hashlib.sha256(msgspec.json.encode(about, order="deterministic")).hexdigest()
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, stage: str, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        """Keep the state of a stage in place of what was kept of it."""
+        if self.folder is not None:
+            snapshots.save(self.folder / f"{stage}.mg", _KIND, {**meta, "mark": self.mark}, arrays)
+
+    def read(self, stage: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Return the state of a stage; None when there is none.
+
+        Raises ``SnapshotError`` when it is damaged or belongs to other data or settings.
+        """
+        if self.folder is None or not (self.folder / f"{stage}.mg").exists():
+            return None
+        meta, arrays = snapshots.load(self.folder / f"{stage}.mg", _KIND)
+        if meta["mark"] != self.mark:
+            raise SnapshotError(
+                f"{self.folder} is a checkpoint of other data or settings; name another folder or empty it"
+            )
+        return meta, arrays
+
+
+def optimise(
+    module: nn.Module,
+    loss: Callable[[int], Tensor],
+    held_out: Callable[[], float] | None,
+    plan: Plan,
+    checkpoint: Checkpoint,
+) -> Trace:
+    """Teach a module in place; it ends with the weights that were best on the held-out part.
+
+    Parameters
+    ----------
+    module
+        Learns.
+    loss
+        Step -> what is to be made small. May draw from torch's generator, which is set before each step.
+    held_out
+        What tells when to stop; without it the last weights are taken.
+    plan, checkpoint
+        How long, and where its state is kept.
+    """
+    weights = [p for p in module.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(weights, plan.rate, weight_decay=plan.decay)
+    trace, best = Trace(plan.stage), {name: t.clone() for name, t in module.state_dict().items()}
+    found = checkpoint.read(plan.stage)
+    if found is not None:
+        trace = _take_up(found, module, optimiser, best)
+    sums = 0.0
+    for step in range(trace.last, plan.steps if not trace.done else trace.last):
+        torch.manual_seed(mixed(plan.seed, plan.stage, step))
+        for group in optimiser.param_groups:
+            group["lr"] = plan.rate * 0.5 * (1 + np.cos(np.pi * step / plan.steps))
+        optimiser.zero_grad(set_to_none=True)
+        value = loss(step)
+        if value.requires_grad:  # a graph may leave nothing to learn: no edges, no columns
+            value.backward()  # type: ignore[no-untyped-call]
+            clip_grad_norm_(weights, plan.clip)
+            optimiser.step()
+        sums += float(value.detach())
+        if (step + 1) % plan.check == 0 or step + 1 == plan.steps:
+            trace.losses.append(sums / plan.check)
+            sums, trace.last = 0.0, step + 1
+            _look(trace, module, held_out, plan, best)
+            checkpoint.write(plan.stage, trace.as_dict(), _state(module, optimiser, best))
+            if trace.done:
+                break
+    module.load_state_dict(best)
+    return trace
+
+
+def _look(
+    trace: Trace, module: nn.Module, held_out: Callable[[], float] | None, plan: Plan, best: dict[str, Tensor]
+) -> None:
+    """Compare with the best so far, and decide whether that was all."""
+    value = -float(trace.last)
+    if held_out is not None:
+        module.eval()
+        torch.manual_seed(mixed(plan.seed, plan.stage, -1))
+        with torch.no_grad():
+            value = held_out()
+        module.train()
+    if not np.isfinite(trace.losses[-1]) or not np.isfinite(value):
+        raise ParameterError(
+            f"learning diverged in stage {plan.stage!r}: lower the rate, or look at the data"
+        )
+    if not trace.held_out or value < min(trace.held_out):
+        trace.best = trace.last
+        best.update({name: t.clone() for name, t in module.state_dict().items()})
+    trace.held_out.append(value)
+    trace.done = trace.last >= plan.steps or (trace.last - trace.best) >= plan.patience * plan.check
+
+
+def _state(module: nn.Module, optimiser: torch.optim.Optimizer, best: dict[str, Tensor]) -> dict[str, Any]:
+    arrays = {f"now.{name}": t.detach().cpu().numpy() for name, t in module.state_dict().items()}
+    arrays |= {f"best.{name}": t.detach().cpu().numpy() for name, t in best.items()}
+    for number, about in optimiser.state_dict()["state"].items():
+        for name in ("step", "exp_avg", "exp_avg_sq"):
+            arrays[f"adam.{number}.{name}"] = about[name].detach().cpu().numpy()
+    return arrays
+
+
+def _take_up(
+    found: tuple[dict[str, Any], dict[str, Any]],
+    module: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    best: dict[str, Tensor],
+) -> Trace:
+    """Put everything where it stood."""
+    meta, arrays = found
+    module.load_state_dict({name: torch.from_numpy(arrays[f"now.{name}"].copy()) for name in best})
+    best.update({name: torch.from_numpy(arrays[f"best.{name}"].copy()) for name in best})
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, array in arrays.items():
+        if key.startswith("adam."):
+            _, number, name = key.split(".")
+            state.setdefault(int(number), {})[name] = torch.from_numpy(array.copy())
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    meta.pop("mark")
+    return Trace(**meta)
+
+
+def mixed(seed: int, stage: str, step: int) -> int:
+    """Return a word of 63 bits that follows from a seed, a stage and a step."""
+    digest = hashlib.blake2b(f"{seed} {stage} {step}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+@contextmanager
+def quiet_torch(seed: int, threads: int) -> Iterator[None]:
+    """Seed torch and set its threads for the time of the block; both are as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def even_shares(marks: NDArray[np.int64]) -> NDArray[np.float32]:
+    """How often each row is drawn when classes are rare: (2, n) of classes and types -> (n,).
+
+    Every class of every type has at least a sixth of what its type has in all, but no row more than 50 times its share.
+    """
+    groups, places, counts = np.unique(marks[1] * 3 + marks[0], return_inverse=True, return_counts=True)
+    of_type = np.bincount(groups // 3, weights=counts)[groups // 3]
+    wanted = np.maximum(counts, np.minimum(of_type / 6, 50 * counts))
+    return np.asarray((wanted / counts)[places.ravel()], np.float32)
+
+
+__all__ = ["Checkpoint", "Plan", "Trace", "even_shares", "mixed", "optimise", "quiet_torch"]
