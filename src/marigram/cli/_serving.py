@@ -13,8 +13,7 @@ import msgspec
 
 from marigram.cli._columns import schema_of
 from marigram.cli._config import detector_of
-from marigram.service.alerts import AlertRules, rules_of
-from marigram.service.delivery import channels_of
+from marigram.service.alerts import rules_of
 from marigram.service.limits import Limits
 from marigram.service.tenants import Settings
 
@@ -43,12 +42,13 @@ def settings_of(
             tables = tomllib.load(source)
     if schema is None and "schema" in tables:
         schema = config
+    rules = rules_of({**tables.get("alerts", {}), "channels": tables.get("channels", [])})
     return Settings(
         state=state,
         detector=detector if "detector" in tables or alpha is not None else None,
         schema=schema_of(schema, columns),
-        alerts=rules_of(tables["alerts"]) if "alerts" in tables else AlertRules(),
-        channels=channels_of(tables.get("channels", [])),
+        alerts=rules,
+        channels=rules.channels,
         limits=Limits(rate=rate),
         **others,
     )

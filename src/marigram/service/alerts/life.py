@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isnan
 from typing import Final
 
@@ -29,6 +30,8 @@ from marigram.verdicts.row import Verdict, alert_line
 FLAGGED: Final = (Kind.ANOMALY, Kind.DRIFT, Kind.UNDECIDED)
 """Kinds of events that a label can speak of."""
 CALM: Final = (Kind.NORMAL, Kind.LEARNING)
+_GAP: Final = re.compile(r"\s{2,}")
+"""What stands between the parts of a line that is made for a terminal."""
 NO_DATA_SEVERITY: Final = 4.0
 """What a silence weighs before a budget: as much as a drift."""
 
@@ -184,8 +187,8 @@ def _line(verdict: Verdict) -> str:
     """Return a verdict in one line, without when and who, which stand beside it wherever it is told."""
     if is_silence(verdict):
         return f"fell silent after {verdict.n:,} events"
-    parts = alert_line(replace(verdict, time=None, key=None)).split()
-    return " ".join(parts[1:])
+    _, kind, *parts = _GAP.split(alert_line(replace(verdict, time=None, key=None)))
+    return f"{kind} {', '.join(parts)}"
 
 
 def _time(verdict: Verdict, now: int) -> int:

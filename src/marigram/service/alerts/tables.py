@@ -104,6 +104,17 @@ def gravest(connection: Connection, limit: int) -> list[Alert]:
     return list(_alerts(connection.execute(sql, (limit,))))
 
 
+def severest_keys(connection: Connection, since: int, limit: int) -> list[tuple[str, float, int, int, int]]:
+    """Return keys by their most severe alert that was opened from a time on.
+
+    Each is its name, that severity (-1 of no data), how many alerts it had, how many are not closed, and the time of
+    the last.
+    """
+    sql = """SELECT key, max(severity), count(*), sum(status <> 'closed'), max(opened) FROM alert WHERE opened >= ?
+        GROUP BY key ORDER BY 2 DESC, 3 DESC, 1 LIMIT ?"""
+    return list(connection.execute(sql, (since, limit)))
+
+
 def of_key(connection: Connection, key: str, limit: int) -> list[Alert]:
     """Return the alerts of one key, the newest first."""
     sql = "SELECT body FROM alert WHERE key = ? ORDER BY opened DESC, id DESC LIMIT ?"
@@ -185,5 +196,6 @@ __all__ = [
     "of_key",
     "save",
     "save_budget",
+    "severest_keys",
     "told_since",
 ]

@@ -123,8 +123,11 @@ def rate_options(counts: dict[int, dict[str, int]], first: int, hours: int) -> d
 def told_in_words(history: Verdicts) -> str:
     """Return what a chart shows, for who cannot see it."""
     kinds = np.bincount(history["kind"], minlength=len(Kind))
+    words = {Kind.ANOMALY: "anomalies", Kind.DRIFT: "drifts", Kind.UNDECIDED: "undecided"}
     counts = [
-        f"{kinds[kind]:,} {kind.label}" for kind in (Kind.ANOMALY, Kind.DRIFT, Kind.UNDECIDED) if kinds[kind]
+        f"{kinds[kind]:,} {kind.label if kinds[kind] == 1 else word}"
+        for kind, word in words.items()
+        if kinds[kind]
     ]
     return f"{len(history):,} events" + (
         ", of which " + ", ".join(counts) if counts else ", all within the range"

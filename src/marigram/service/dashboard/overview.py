@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from fastapi import Request
 from nicegui import ui
@@ -52,7 +52,15 @@ async def overview(request: Request) -> None:
         rows = Rows(
             body, lambda a: a.id, lambda a: (a.status, a.severity, a.text), _row, ("Nothing is open.", 6)
         )
-        text("h2", f"Alerts in the last {_HOURS} hours")
+        text("h2", f"Keys by severity, of the last {_HOURS} hours")
+        ranked: Rows[Ranked] = Rows(
+            table("Keys by their most severe alert", _KEYS, ("severity", "alerts", "open")),
+            lambda one: one[0],
+            lambda one: one,
+            _key,
+            ("No alert in that time.", len(_KEYS)),
+        )
+        text("h2", f"Alerts by hour, of the last {_HOURS} hours")
         chart = ui.echart(rate_options({}, 0, _HOURS)).classes("chart low")
         chart.props.update({"role": "img", "aria-label": "Alerts by hour"})
         text("h2", "Told against the budget")
@@ -70,10 +78,11 @@ async def overview(request: Request) -> None:
 
         async def look() -> None:
             panel = page.panel
-            figures, alerts, counts, told = await _asked(panel)
+            figures, alerts, keys, counts, told = await _asked(panel)
             for name, value in figures.items():
                 tiles[name].text = value
             rows.show(alerts)
+            ranked.show(keys)
             chart.options.clear()
             chart.options.update(rate_options(*counts))
             chart.props["aria-label"] = _in_words(counts[0])
@@ -85,30 +94,36 @@ async def overview(request: Request) -> None:
 
 
 _HEADS: Final = ("severity", "key", "kind", "status", "opened (UTC)", "what")
+_KEYS: Final = ("severity", "key", "alerts", "open", "last alert (UTC)")
+Ranked: TypeAlias = tuple[str, float, int, int, int]
+"""A key, its largest severity, its alerts, those that are open, the time of the last."""
+Hours: TypeAlias = dict[int, dict[str, int]]
+"""Alerts by hour since 1970 and kind."""
+Share: TypeAlias = tuple[str, int, str, float]
+"""A team, what it was told, its budget in words, and the share of it that is spent."""
 
 
 async def _asked(
     panel: Panel,
-) -> tuple[
-    dict[str, str], list[Alert], tuple[dict[int, dict[str, int]], int, int], list[tuple[str, int, str, float]]
-]:
-    """Return the texts of the tiles, the gravest alerts, the alerts by hour, and what each team was told."""
+) -> tuple[dict[str, str], list[Alert], list[Ranked], tuple[Hours, int, int], list[Share]]:
+    """Return the texts of the tiles, the gravest alerts and keys, alerts by hour, and what each team was told."""
     desk, stats = panel.desk, await panel.stats()
     teams = desk.alerts.rules.teams
     end = _end(stats, desk.now())
     first = end // _HOUR - _HOURS + 1
 
-    def ask(db: outbox.Connection) -> tuple[list[Alert], int, int, dict[int, dict[str, int]], list[int]]:
+    def ask(db: outbox.Connection) -> tuple[list[Alert], list[Ranked], int, int, Hours, list[int]]:
         since = [end - PERIODS[team.per] for team in teams]
         return (
             tables.gravest(db, 15),
+            tables.severest_keys(db, first * _HOUR, 10),
             tables.count(db, tables.Filter(status=("open", "acknowledged", "snoozed"))),
             outbox.counts(db)["dead"],
             tables.by_hour(db, first * _HOUR),
             [tables.told_since(db, team.name, at) for team, at in zip(teams, since, strict=True)],
         )
 
-    gravest, live, dead, hours, told = await desk.read(ask)
+    gravest, keys, live, dead, hours, told = await desk.read(ask)
     figures = {
         "open": f"{live:,}",
         "accepted": _count(stats, "accepted"),
@@ -118,7 +133,7 @@ async def _asked(
         "dead": f"{dead:,}",
     }
     shares = [_told(team, count) for team, count in zip(teams, told, strict=True)]
-    return figures, gravest, (hours, first, _HOURS), shares
+    return figures, gravest, keys, (hours, first, _HOURS), shares
 
 
 def _end(stats: Mapping[str, Any], now: int) -> int:
@@ -127,7 +142,7 @@ def _end(stats: Mapping[str, Any], now: int) -> int:
     return min(newest, now) if isinstance(newest, int) else now
 
 
-def _told(team: Team, count: int) -> tuple[str, int, str, float]:
+def _told(team: Team, count: int) -> Share:
     budget = "no limit" if team.budget is None else f"{team.budget:,} a {team.per}"
     return team.name, count, budget, 0.0 if team.budget is None else min(count / team.budget, 1.0)
 
@@ -161,7 +176,17 @@ def _row(alert: Alert) -> None:
         link(alert.text, "alert", id=alert.id)
 
 
-def _budget(one: tuple[str, int, str, float]) -> None:
+def _key(one: Ranked) -> None:
+    key, severity, alerts, live, last = one
+    text("td", NONE if severity < 0 else f"{severity:.1f}", "number")
+    with tag("td", "key"):
+        link(key or "(no key)", "key", key=key)
+    text("td", f"{alerts:,}", "number")
+    text("td", f"{live:,}", "number")
+    time_cell(last)
+
+
+def _budget(one: Share) -> None:
     name, told, budget, share = one
     text("td", name, "key")
     text("td", f"{told:,}", "number")
