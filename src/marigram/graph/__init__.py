@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from marigram.graph.detectors.selftrain import SelfTraining
     from marigram.graph.detectors.trees import TreeSettings
     from marigram.graph.detectors.verdict import Comparison
+    from marigram.graph.fidelity.fidelity import Fidelity
     from marigram.graph.leakage import Leak, find_leaks
     from marigram.graph.metrics import Interval, bootstrap, delong, figures, over_splits, recall_at
     from marigram.graph.relations import relations_of
@@ -44,6 +45,7 @@ _MODULE_OF = {
     "EdgeTable": "data",
     "EventSchema": "data.schema",
     "Explanation": "detectors.explain",
+    "Fidelity": "fidelity.fidelity",
     "GADBENCH_SEEDS": "data.splits",
     "Graph": "data",
     "GraphSchema": "data.schema",
@@ -95,6 +97,7 @@ __all__ = [
     "EdgeTable",
     "EventSchema",
     "Explanation",
+    "Fidelity",
     "Graph",
     "GraphSchema",
     "Interval",

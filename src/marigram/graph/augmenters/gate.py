@@ -19,7 +19,8 @@ from marigram.graph.detectors.selftrain import SelfTraining
 from marigram.graph.detectors.verdict import FEWEST_POSITIVES, Comparison
 
 AUTO: tuple[tuple[str, float], ...] = (
-    ("pseudo", 3.0), ("pseudo", 10.0), ("undersample", 10.0), ("perturb", 10.0), ("smote", 10.0), ("gaussian", 10.0),
+    ("pseudo", 10.0), ("pseudo+smote", 10.0), ("pseudo+perturb", 10.0), ("undersample", 10.0), ("perturb", 10.0),
+    ("smote", 10.0),
 )  # fmt: skip
 """What ``"auto"`` tries, kind and ratio."""
 CONTROL = ("duplicate", 10.0)

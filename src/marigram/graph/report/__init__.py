@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, final
 
 from marigram.graph.data import Graph
+from marigram.graph.fidelity.fidelity import Fidelity
 from marigram.graph.report.drawing import name_of
 from marigram.graph.report.findings import Findings, findings_of
 from marigram.graph.report.model import Fitted, Told
@@ -31,6 +32,8 @@ class Report:
         How many of the highest scores are told of, 0 to 50, among nodes that the model was not fitted to.
     seed
         Of the bootstrap.
+    fidelity
+        What to say of synthetic nodes.
 
     Raises
     ------
@@ -39,9 +42,16 @@ class Report:
     """
 
     def __init__(
-        self, data: Graph, model: Fitted, *, title: str = "Report on a graph", top: int = 6, seed: int = 0
+        self,
+        data: Graph,
+        model: Fitted,
+        *,
+        title: str = "Report on a graph",
+        top: int = 6,
+        seed: int = 0,
+        fidelity: Fidelity | None = None,
     ) -> None:
-        self._findings = findings_of(data, model, top=top, seed=seed)
+        self._findings = replace(findings_of(data, model, top=top, seed=seed), fidelity=fidelity)
         self._title = title
 
     @property
@@ -75,6 +85,9 @@ def _told(findings: Findings) -> dict[str, Any]:
             for top in findings.tops
         ],
     }  # fmt: skip
+    added = getattr(model, "augmentation", None)
+    told["augmentation"] = None if added is None else added.as_dict()
+    told["fidelity"] = None if findings.fidelity is None else findings.fidelity.as_dict()
     if held is not None:
         told["figures"] = {
             "part": held.part.name.lower(), "nodes": len(held.truth), "anomalous": int(held.truth.sum()),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from marigram.errors import ParameterError
 from marigram.graph.data import Graph, NodeTable, Part
+from marigram.graph.fidelity.fidelity import Fidelity
 from marigram.graph.leakage import Leak, find_leaks
 from marigram.graph.metrics import Interval, bootstrap, delong, recall_at
 from marigram.graph.report.ego import Ego, Node, ego_of
@@ -91,6 +92,7 @@ class Findings:
     leaks: tuple[Leak, ...] | None
     held: Held | None
     tops: tuple[Top, ...]
+    fidelity: Fidelity | None = None
 
 
 def findings_of(graph: Graph, model: Fitted, *, top: int, seed: int) -> Findings:

@@ -13,6 +13,7 @@ from marigram.graph.report import html
 from marigram.graph.report.drawing import Curve, draw_curves
 from marigram.graph.report.findings import Findings, Held
 from marigram.graph.report.html import text
+from marigram.graph.report.model import Fitted
 from marigram.graph.report.nodes import nodes_section
 from marigram.pictures import style
 from marigram.pictures.marks import Scene
@@ -32,6 +33,7 @@ def page_of(findings: Findings, title: str) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{text(title)}</title>\n'
         f"<style>{html.LOOK}</style>\n</head>\n<body>\n<h1>{text(title)}</h1>\n"
         + "\n".join(sections)
+        + ("" if findings.fidelity is None else findings.fidelity.html)
         + f"\n{nodes_section(findings)}\n{_footer(findings)}\n</body>\n</html>\n"
     )
 
@@ -46,8 +48,19 @@ def _verdict(findings: Findings) -> str:
     return (
         f'<div class="verdict{look}"><b>{told}.</b> {text(model.reason)}<br>'
         f'<span class="muted">Decided on the validation nodes. Scores come from the {used} '
-        f"({text(model.chosen)}).</span></div>"
+        f"({text(model.chosen)}).</span></div>" + _added(model)
     )
+
+
+def _added(model: Fitted) -> str:
+    """What came of more training data, where they were asked for."""
+    added = getattr(model, "augmentation", None)
+    if added is None:
+        return ""
+    look, told = (
+        ("helps", "More training data help") if added.helps else ("hurts", "More training data do not help")
+    )
+    return f'<div class="verdict {look}"><b>{told}.</b> {text(added.reason)}</div>'
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
