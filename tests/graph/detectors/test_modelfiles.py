@@ -50,7 +50,7 @@ def test_other_kinds_are_saved_too(kind: str, graph: mgg.Graph, tmp_path: Path) 
 
 def test_no_file_holds_a_pickle(model: mgg.NodeDetector, tmp_path: Path) -> None:
     model.save(tmp_path)
-    assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".mg", ".txt"}
+    assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".safetensors", ".txt"}
     for file in tmp_path.iterdir():
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever pickle makes of it
             pickle.loads(file.read_bytes())  # noqa: S301 - our own file
@@ -82,7 +82,7 @@ def test_a_missing_file_a_foreign_head_and_a_newer_version_are_refused(
         (tmp_path / "model.json").write_text(json.dumps(head | change))
         with pytest.raises(SnapshotError):
             mgg.NodeDetector.load(tmp_path)
-    outside = {"../best.mg": head["files"]["best.mg"]}
+    outside = {"../best.safetensors": head["files"]["best.safetensors"]}
     (tmp_path / "model.json").write_text(json.dumps(head | {"files": outside}))
     with pytest.raises(SnapshotError, match="outside"):
         mgg.NodeDetector.load(tmp_path)
@@ -94,6 +94,6 @@ def test_a_pickle_is_refused_before_it_is_opened(model: mgg.NodeDetector, tmp_pa
     with pytest.raises(SnapshotError, match="pickle"):
         mgg.NodeDetector.load(file)
     model.save(tmp_path / "model")
-    (tmp_path / "model" / "best.mg").write_bytes(pickle.dumps({"a": 1}))
+    (tmp_path / "model" / "best.safetensors").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(SnapshotError, match="pickle"):
         mgg.NodeDetector.load(tmp_path / "model")

@@ -1,4 +1,4 @@
-"""A model as a folder: JSON that names every file with its SHA-256, arrays in our container, LightGBM's own text.
+"""A model as a folder: JSON that names every file with its SHA-256, arrays as safetensors, LightGBM's own text.
 
 Nothing in it can run. A file that is missing, changed or not named is not loaded, and neither is a pickle.
 """
@@ -17,10 +17,11 @@ from marigram import snapshots
 from marigram.errors import InputError, SnapshotError
 from marigram.graph.detectors.calibration import Calibration
 from marigram.graph.detectors.jobs import Packed, Scorer
+from marigram.graph.detectors.safetensors import pack_tensors, unpack_tensors
 
 HEAD = "model.json"
-VERSION = 1
-_KIND = "graph-scorer"
+VERSION = 2
+_FORMAT = "marigram graph scorer"
 _MAY_RUN = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 """How pickles, and the archives of them that torch writes, begin."""
 
@@ -34,7 +35,8 @@ def save_model(
     written: dict[str, str] = {}
     for name, scorer in scorers.items():
         packed = scorer.packed()
-        _write(place, f"{name}.mg", snapshots.pack(_KIND, packed.meta, packed.arrays), written)
+        about_it = {"format": _FORMAT, "meta": msgspec.json.encode(packed.meta).decode()}
+        _write(place, f"{name}.safetensors", pack_tensors(packed.arrays, about_it), written)
         for part, text in packed.texts.items():
             _write(place, f"{name}.{part}.txt", text.encode(), written)
     head = {"format": "marigram node detector", "version": VERSION, "about": about}
@@ -84,7 +86,10 @@ def _head(place: Path) -> dict[str, Any]:
 
 
 def _scorer(name: str, content: Mapping[str, bytes]) -> Scorer:
-    meta, arrays = snapshots.unpack(content[f"{name}.mg"], _KIND)
+    arrays, told = unpack_tensors(content[f"{name}.safetensors"])
+    if told["format"] != _FORMAT:
+        raise SnapshotError(f"{name}.safetensors holds no scorer but {told['format']!r}")
+    meta = msgspec.json.decode(told["meta"])
     prefix = f"{name}."
     texts = {
         file.removeprefix(prefix).removesuffix(".txt"): data.decode()
