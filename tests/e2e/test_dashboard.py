@@ -255,8 +255,12 @@ def test_a_token_is_exchanged_for_a_cookie_that_no_script_and_no_other_site_has(
         (cookie,) = [one for one in page.context.cookies() if one["name"] == "marigram_session"]
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
         assert stage.WORD not in cookie["value"]
+        other = page.context.new_page()
+        other.goto("/ui/alerts")
+        other.locator("h1").wait_for()
         page.get_by_role("button", name="Log out").click()
         page.wait_for_url("**/login")
+        other.wait_for_url("**/login")  # what was open ends too
         page.goto("/ui/overview")
         assert page.url.endswith("/login")
     finally:

@@ -5,7 +5,6 @@ Its id is a function of the key and the episode, so a repeated or replayed batch
 
 from __future__ import annotations
 
-from base64 import b32encode
 from hashlib import blake2b
 from typing import Final, Literal, TypeAlias
 
@@ -101,7 +100,7 @@ def alert_id(key: str, number: int, part: str = "episode") -> str:
     (True, False)
     """
     text = f"{part}\0{number}\0{key}"
-    return b32encode(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).digest()).decode().lower()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
 __all__ = ["KINDS", "STATUSES", "Alert", "AlertKind", "Status", "Told", "Why", "alert_id"]

@@ -51,7 +51,7 @@ class Page:
         """The tenant's data; asked for anew, so that a token that was revoked ends here."""
         found = self._ask()
         if found is None:
-            ui.navigate.to("login")
+            ui.navigate.to("../login")
             raise MarigramError("the session is over")
         self._panel = found
         return found
