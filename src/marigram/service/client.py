@@ -174,7 +174,7 @@ class Client:
         failure, after = ServiceError(0, "not tried"), 0.0
         for attempt in range(self._attempts):
             if attempt:
-                growing = min(_LONGEST, 0.1 * 2 ** (attempt - 1))
+                growing = min(_LONGEST, 0.1 * 2.0 ** min(attempt - 1, 20))
                 self._sleep(max(after, growing * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
             try:
                 status, told, content = self._once(method, path, body, headers)

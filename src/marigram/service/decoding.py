@@ -37,6 +37,9 @@ _ROWS: Final = 1 << 14
 _MOST_NAMES: Final = 1 << 20
 _CLIP: Final = 256
 """Bytes of a line that cannot be used that are kept."""
+_LINES: Final = ("application/x-ndjson", "application/jsonl", "text/plain")
+_EITHER: Final = ("", "application/json", "application/octet-stream", "application/x-www-form-urlencoded")
+"""The last is what curl says when it is told nothing."""
 _RECORDS, _DICTIONARY = 3, 2
 """Types of a message of Arrow."""
 
@@ -52,14 +55,9 @@ def form_of(content_type: str, body: bytes) -> Form:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/vnd.apache.arrow.stream":
         return "arrow"
-    known = (
-        "",
-        "application/json",
-        "application/x-ndjson",
-        "application/jsonl",
-        "application/x-www-form-urlencoded",
-    )
-    if kind not in (*known, "text/plain", "application/octet-stream"):
+    if kind in _LINES:
+        return "lines"
+    if kind not in _EITHER:
         raise RefusedError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "Content-Type must be application/x-ndjson, application/json or application/vnd.apache.arrow.stream",
