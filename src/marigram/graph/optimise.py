@@ -138,7 +138,7 @@ def optimise(
         How long, and where its state is kept.
     """
     weights = [p for p in module.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, plan.rate, weight_decay=plan.decay)
+    optimiser = torch.optim.AdamW(weights, plan.rate, weight_decay=plan.decay, fused=True)
     trace, best = Trace(plan.stage), {name: t.clone() for name, t in module.state_dict().items()}
     found = checkpoint.read(plan.stage)
     if found is not None:
@@ -247,4 +247,26 @@ def even_shares(marks: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.asarray((wanted / counts)[places.ravel()], np.float32)
 
 
-__all__ = ["Checkpoint", "Plan", "Trace", "even_shares", "mixed", "optimise", "quiet_torch"]
+@final
+class Draw:
+    """Rows of one type, rare classes more often than they are.
+
+    Parameters
+    ----------
+    classes
+        int64 (n,): 0, 1, 2.
+    rows
+        int64 (n,): what is drawn.
+    """
+
+    def __init__(self, classes: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
+        shares = even_shares(np.stack([classes, np.zeros_like(classes)])).astype(np.float64)
+        self.rows, self.ends = rows, np.cumsum(shares / shares.sum())
+
+    def draw(self, rng: np.random.Generator, most: int) -> NDArray[np.int64]:
+        """Draw rows, equal ones among them; at most so many, and of few rows four times as many."""
+        places = np.searchsorted(self.ends, rng.random(min(most, 4 * len(self.rows))))
+        return np.asarray(self.rows[np.minimum(places, len(self.rows) - 1)])
+
+
+__all__ = ["Checkpoint", "Draw", "Plan", "Trace", "even_shares", "mixed", "optimise", "quiet_torch"]

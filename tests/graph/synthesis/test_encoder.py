@@ -13,6 +13,7 @@ from marigram.graph.data import Part
 from marigram.graph.encoder import Encoder, prepare
 from marigram.graph.encoder.encoder import divergence
 from marigram.graph.encoder.prepared import UNKNOWN
+from marigram.graph.encoder.training import Batches
 from marigram.graph.layers import GraphBatch
 
 
@@ -22,7 +23,7 @@ def encoded(graph: mgg.Graph, kind: str) -> np.ndarray:
     widths = {name: x.shape[1] for name, x in prepared.features.items()}
     encoder = Encoder(kind, widths, list(prepared.relations), latent=16, width=16, hops=3, timed=False)  # type: ignore[arg-type]
     with torch.no_grad():
-        mean, spread = encoder(GraphBatch(prepared.features, prepared.relations, "user"))
+        mean, spread = encoder([GraphBatch(prepared.features, prepared.relations, "user")] * 3)
     return torch.cat([mean, spread], dim=1).numpy()
 
 
@@ -46,6 +47,25 @@ def test_what_is_three_hops_away_is_seen(kind: str) -> None:
         nodes = mgg.NodeTable(attributes=mgg.Columns.of_numbers(x.copy()), labels=np.zeros(30, np.int8))
         told.append(encoded(mgg.Graph(nodes={"user": nodes}, edges={KIND: line}), kind))
     assert not np.allclose(told[0][0], told[1][0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("graph", "name"), [(social(60), "user"), (payments(), "payment")], ids=["users", "payments"]
+)
+@pytest.mark.parametrize("kind", ["hgt", "sage"])
+def test_layers_that_see_less_and_less_say_the_same(graph: mgg.Graph, name: str, kind: str) -> None:
+    prepared = prepare(graph)
+    torch.manual_seed(0)
+    widths = {kind: x.shape[1] for kind, x in prepared.features.items()}
+    encoder = Encoder(kind, widths, list(prepared.relations), latent=16, width=16, hops=3, timed=True)  # type: ignore[arg-type]
+    seeds = np.flatnonzero(prepared.allowed[name])[-2:]
+    shells = Batches(prepared, 3, 0).around(name, seeds, 1)
+    edges = [sum(map(len, shell.relations.values())) for shell in shells]
+    assert edges[2] < edges[1] < edges[0]
+    with torch.no_grad():
+        trimmed, whole = encoder(shells), encoder(shells[:1] * 3)
+    torch.testing.assert_close(trimmed[0], whole[0])
+    torch.testing.assert_close(trimmed[1], whole[1])
 
 
 def test_labels_of_validation_and_test_nodes_are_not_looked_at() -> None:

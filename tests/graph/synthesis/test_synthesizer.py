@@ -24,7 +24,7 @@ def quick(graph: Any, **settings: Any) -> mgg.Synthesizer:
 @pytest.fixture(scope="module")
 def users() -> mgg.Synthesizer:
     torch.set_num_threads(1)
-    return mgg.Synthesizer(budget=0.15, hops=2, width=16, latent=16).fit(social())
+    return mgg.Synthesizer(budget=0.1, hops=2, width=16, latent=16).fit(social())
 
 
 @pytest.fixture(scope="module")

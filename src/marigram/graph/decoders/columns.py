@@ -126,7 +126,7 @@ class MixedColumns:
     [6, 2, 1]
     >>> mixed.decode(mixed.encode(table), rng)[:2, 1:]
     array([[0., 1., 7.],
-           [0., 1., 7.]])
+           [1., 0., 7.]])
     """
 
     parts: tuple[Coded, ...]

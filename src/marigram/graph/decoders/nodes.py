@@ -9,7 +9,7 @@ how many edges a node has.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, final
 
 import numpy as np
@@ -70,19 +70,25 @@ class NodeColumns:
             torch.from_numpy(columns.encode(values).astype(np.int32))
             for columns, values in ((self.features, matrix), (self.degrees, degrees), (self.time, times))
         ]
-        return Facts(codes[0], codes[1], codes[2], self.told(degrees, times), standardised(matrix))
+        return Facts(codes[0], codes[1], codes[2], self.told(degrees, times), standardised(matrix)[0])
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """All rows of a type, to be decoded: classes int32 (n, parts), and what the decoder of features is told."""
+    """All rows of a type, to be decoded: classes int32 (n, parts), what the decoder of features is told, and
+    the columns as they are, standardised, float32 (n, d).
+    """
 
     features: Tensor
     degrees: Tensor
     time: Tensor
     told: Tensor
-    values: tuple[Tensor, NDArray[np.float64], NDArray[np.float64]]
+    values: Tensor
+
+    def to(self, device: str) -> Facts:
+        """Return the same on a device."""
+        return Facts(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @final
@@ -124,7 +130,7 @@ class NodeDecoder(nn.Module):
         loss = self.degrees.loss(context, facts.degrees[rows].long())
         loss = loss + self.time.loss(context, facts.time[rows].long())
         if isinstance(self.features, LinearDecoder):
-            return loss + self.features.loss(context, facts.values[0][rows])
+            return loss + self.features.loss(context, facts.values[rows])
         told = torch.cat([context, facts.told[rows]], dim=1)
         return loss + self.features.loss(told, facts.features[rows].long())
 

@@ -7,7 +7,7 @@ edge type says. No neighbourhood is sampled any more, so a step costs a hundredt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -22,12 +22,12 @@ from marigram.graph.decoders.nodes import Facts, NodeDecoder
 from marigram.graph.decoders.structure import PartnerDecoder, slots_of
 from marigram.graph.encoder.prepared import CLASSES, Prepared
 from marigram.graph.encoder.training import FOCUS, Posterior
-from marigram.graph.optimise import Checkpoint, Plan, Trace, even_shares, mixed, optimise
+from marigram.graph.optimise import Checkpoint, Draw, Plan, Trace, mixed, optimise
 
 Ints = NDArray[np.int64]
 
 ROWS = 256
-POOL = 2048
+POOL = 1024
 """Possible partners that stand for all in a step."""
 EACH = 4
 """Partners of a node in a step."""
@@ -114,10 +114,16 @@ class DecoderLosses:
         device: str,
     ) -> None:
         self.decoders, self.prepared, self.device = decoders, prepared, device
-        self.posterior, self.facts, self.edge_facts = posterior, facts, edges
+        self.posterior = {name: found.to(device) for name, found in posterior.items()}
+        self.facts = {name: found.to(device) for name, found in facts.items()}
+        self.edge_facts = {
+            kind: replace(found, codes=found.codes.to(device)) for kind, found in edges.items()
+        }
         self.ends = {kind: _ends(prepared, kind) for kind in prepared.relations}
-        self.classes = {name: torch.from_numpy(classes) for name, classes in prepared.classes.items()}
-        self.degrees = {kind: partner_degrees(prepared, kind) for kind in prepared.relations}
+        self.classes = {name: torch.from_numpy(c).to(device) for name, c in prepared.classes.items()}
+        self.degrees = {
+            kind: torch.from_numpy(partner_degrees(prepared, kind)).to(device) for kind in prepared.relations
+        }
 
     def of_nodes(self, name: str, rows: Ints) -> Tensor:
         """Return -log p of nodes of a type: (n,)."""
@@ -130,7 +136,7 @@ class DecoderLosses:
         ends = self.ends[kind]
         rows = rows[ends.stops[rows] > ends.starts[rows]]
         if not len(rows):
-            return torch.zeros(1)
+            return torch.zeros(1, device=self.device)
         number = self.decoders.relations[kind]
         partners = self.decoders.partners
         right = ends.senders[slots_of(ends.starts, ends.stops, rows, seed, EACH)]
@@ -151,7 +157,7 @@ class DecoderLosses:
         return self.decoders.edge(kind).loss(torch.cat(context, dim=1), facts.codes[torch.from_numpy(rows)])
 
     def _keys(self, number: int, kind: EdgeType, nodes: Ints) -> Tensor:
-        degrees = torch.from_numpy(self.degrees[kind][nodes])
+        degrees = self.degrees[kind][torch.from_numpy(nodes)]
         return self.decoders.partners.key(number, self._context(kind[0], nodes), degrees)
 
     def _context(self, name: str, rows: Ints) -> Tensor:
@@ -166,14 +172,18 @@ def train_decoders(
     prepared, target = losses.prepared, losses.prepared.target
     names = [name for name, rows in learned.items() if len(rows)]
     others = [name for name in names if name != target]
-    shares = {name: _shares(prepared.classes[name][learned[name]]) for name in names}
+    draws = {name: Draw(prepared.classes[name][learned[name]], learned[name]) for name in names}
     into = {name: prepared.into(name) for name in names}
     edges = [kind for kind, facts in losses.edge_facts.items() if len(facts.near)]
 
     def loss(step: int) -> Tensor:
+        with torch.autocast(losses.device, torch.bfloat16, enabled=losses.device == "cuda"):
+            return whole(step)
+
+    def whole(step: int) -> Tensor:
         rng = np.random.default_rng(mixed(plan.seed, "rows", step))
         name = target if not others or rng.random() < FOCUS else others[int(rng.integers(len(others)))]
-        rows = rng.choice(learned[name], min(ROWS, 4 * len(learned[name])), p=shares[name])
+        rows = draws[name].draw(rng, ROWS)
         total = losses.of_nodes(name, rows).mean()
         if into[name]:
             kind = into[name][int(rng.integers(len(into[name])))]
@@ -220,11 +230,6 @@ def partner_degrees(prepared: Prepared, kind: EdgeType) -> NDArray[np.float32]:
     """Return how many edges of a relation each sender has: float32 (n,)."""
     csr = prepared.relations[kind]
     return np.bincount(csr.indices, minlength=csr.columns).astype(np.float32)
-
-
-def _shares(classes: Ints) -> NDArray[np.float64]:
-    shares = even_shares(np.stack([classes, np.zeros_like(classes)])).astype(np.float64)
-    return np.asarray(shares / shares.sum())
 
 
 def _ends(prepared: Prepared, kind: EdgeType) -> _Ends:

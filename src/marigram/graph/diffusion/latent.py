@@ -153,7 +153,7 @@ class LatentDiffusion:
             some = rows[torch.multinomial(shares, min(self.batch, 4 * len(rows)), replacement=True)]
             forgotten = torch.rand(len(some), device=self.device) < self.forget
             classes = torch.where(forgotten, UNKNOWN, marks[0, some])
-            with torch.autocast(self.device, enabled=self.device == "cuda"):
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
                 return self.process.loss(self._network(classes, marks[1, some]), data.draw(some)).mean()
 
         def held() -> float:

@@ -66,13 +66,22 @@ class Encoder(nn.Module):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))
 
-    def forward(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
-        """Return μ and σ of each seed: (seeds, latent) both."""
+    def forward(self, shells: Sequence[GraphBatch]) -> tuple[Tensor, Tensor]:
+        """Return μ and σ of each seed: (seeds, latent) both.
+
+        Parameters
+        ----------
+        shells
+            A batch for each layer, the same or smaller and smaller, see :mod:`marigram.graph.encoder.shells`; one
+            when there are no layers.
+        """
+        batch = shells[0]
         number = self.types[batch.target]
         first = {name: gelu(self.into[self.types[name]](x)) for name, x in batch.features.items()}
         hidden = first
-        for norm, layer in zip(self.norms, self.layers, strict=False):
-            said = layer({name: norm(h) for name, h in hidden.items()}, batch)
+        for norm, layer, shell in zip(self.norms, self.layers, shells, strict=False):
+            hidden = {name: h[: len(shell.features[name])] for name, h in hidden.items()}
+            said = layer({name: norm(h) for name, h in hidden.items()}, shell)
             hidden = {name: h + gelu(said[name]) for name, h in hidden.items()}
         ends = first[batch.target][: batch.seeds], self.norms[-1](hidden[batch.target][: batch.seeds])
         mean, spread = self.heads[number](torch.cat(ends, dim=1)).chunk(2, dim=1)

@@ -22,6 +22,7 @@ from torch import Tensor
 from marigram.errors import InputError
 from marigram.graph.csr import CSR
 from marigram.graph.data import EdgeType, Graph, NodeTable, Part
+from marigram.graph.diffusion.latent import UNKNOWN
 from marigram.graph.networks.features import CLIP, FeatureScaler
 from marigram.graph.relations import REVERSE, node_times, relations_of
 from marigram.graph.rows import NO_TIMES, Rows
@@ -32,7 +33,6 @@ Mask = NDArray[np.bool_]
 
 CLASSES = 3
 """Normal, anomalous, unknown."""
-UNKNOWN = 2
 WIDEST = 64
 """Columns of a node that are averaged over its neighbours; more are first mixed into so many."""
 

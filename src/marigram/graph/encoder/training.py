@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from marigram.graph.decoders.nodes import Facts, NodeColumns, NodeDecoder
 from marigram.graph.encoder.encoder import Encoder, divergence
 from marigram.graph.encoder.prepared import UNKNOWN, Prepared
+from marigram.graph.encoder.shells import shells_of
 from marigram.graph.layers import GraphBatch
-from marigram.graph.optimise import Checkpoint, Plan, Trace, even_shares, mixed, optimise
+from marigram.graph.optimise import Checkpoint, Draw, Plan, Trace, mixed, optimise
 from marigram.graph.sampler import NeighbourSampler
 
 Ints = NDArray[np.int64]
@@ -42,6 +43,10 @@ class Posterior:
 
     mean: Tensor
     spread: Tensor
+
+    def to(self, device: str) -> Posterior:
+        """Return the same on a device."""
+        return Posterior(self.mean.to(device), self.spread.to(device))
 
     def draw(self, rows: Tensor) -> Tensor:
         """Draw z of some nodes, from torch's generator."""
@@ -90,18 +95,20 @@ class Batches:
             NeighbourSampler(prepared.relations, fanouts, seed=seed) if prepared.relations else None
         )
 
-    def around(self, name: str, seeds: Ints, epoch: int) -> GraphBatch:
-        """Sample around seeds of a type; the same epoch gives the same neighbours."""
+    def around(self, name: str, seeds: Ints, epoch: int) -> list[GraphBatch]:
+        """Sample around seeds of a type, a batch for each layer; the same epoch gives the same neighbours."""
         features = self.prepared.features
         if self.sampler is None:
             own = {name: features[name][torch.from_numpy(seeds)]}
-            return GraphBatch(own, {}, name)
+            return [GraphBatch(own, {}, name)]
         times = self.prepared.times[name]
         limits = times[seeds] if len(times) else None
         self.sampler.epoch = epoch
         found = self.sampler.sample(name, seeds, limits)
         relations = self.prepared.relations
-        return GraphBatch.of_sample(found, features, relations, name, seeds=len(seeds), times=limits)
+        return shells_of(
+            found, features, relations, name, seeds=len(seeds), hops=self.sampler.hops, times=limits
+        )
 
 
 def train_autoencoder(
@@ -131,7 +138,7 @@ def train_autoencoder(
         How long, and where its state is kept.
     """
     prepared = batches.prepared
-    draws = {name: _Draw(prepared.classes[name][rows], rows) for name, rows in learned.items() if len(rows)}
+    draws = {name: Draw(prepared.classes[name][rows], rows) for name, rows in learned.items() if len(rows)}
     others = [name for name in draws if name != prepared.target]
     sizes = np.array([np.sqrt(len(draws[name].rows)) for name in others])
 
@@ -140,7 +147,7 @@ def train_autoencoder(
         name = prepared.target
         if others and rng.random() > FOCUS:
             name = others[int(rng.choice(len(others), p=sizes / sizes.sum()))]
-        seeds = draws[name].draw(rng, SEEDS)
+        seeds = np.unique(draws[name].draw(rng, SEEDS))
         forgotten = rng.random(len(seeds)) < FORGET
         return _loss(model, batches, facts[name], name, seeds, forgotten, step + 1, beta).mean()
 
@@ -159,14 +166,15 @@ def _loss(
     model: Autoencoder, batches: Batches, facts: Facts, name: str, seeds: Ints, forgotten: NDArray[np.bool_],
     epoch: int, beta: float,
 ) -> Tensor:  # fmt: skip
-    batch = batches.around(name, seeds, epoch)
+    shells = batches.around(name, seeds, epoch)
+    batch = shells[0]
     told = torch.from_numpy(np.where(forgotten, UNKNOWN, batches.prepared.classes[name][seeds]))
     marks = torch.nn.functional.one_hot(told, 3).float()
     inputs = batch.features[name]
     batch.features[name] = torch.cat(
         [torch.cat([inputs[: len(seeds), :-3], marks], dim=1), inputs[len(seeds) :]]
     )
-    mean, spread = model.encoder(batch)
+    mean, spread = model.encoder(shells)
     z = mean + spread * torch.randn_like(mean)
     rows = torch.from_numpy(seeds)
     loss = model.decoder(name).loss(z, told, facts, rows)
@@ -189,21 +197,6 @@ def encode(model: Autoencoder, batches: Batches, name: str, latent: int) -> Post
         found = model.encoder(batches.around(name, some, 0))
         mean[some], spread[some] = found[0], found[1]
     return Posterior(mean, spread)
-
-
-@final
-class _Draw:
-    """Seeds of one type, rare classes more often than they are."""
-
-    def __init__(self, classes: Ints, rows: Ints) -> None:
-        shares = even_shares(np.stack([classes, np.zeros_like(classes)])).astype(np.float64)
-        self.rows, self.ends = rows, np.cumsum(shares / shares.sum())
-
-    def draw(self, rng: np.random.Generator, most: int) -> Ints:
-        """Draw different rows, at most so many."""
-        places = np.searchsorted(self.ends, rng.random(min(most, 2 * len(self.rows))))
-        chosen: Ints = self.rows[np.unique(np.minimum(places, len(self.rows) - 1))]
-        return chosen
 
 
 def columns_of(prepared: Prepared) -> dict[str, NodeColumns]:

@@ -120,7 +120,9 @@ class HgtConv(nn.Module):
         return torch.bmm(x.transpose(0, 1), maps).transpose(0, 1)
 
     def _split(self, kqv: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.reshape(len(part), self.heads, -1) for part in kqv.chunk(3, dim=1))
+        return tuple(
+            part.reshape(len(part), self.heads, part.shape[1] // self.heads) for part in kqv.chunk(3, dim=1)
+        )
 
     def _update(self, hidden: dict[str, Tensor], mixed: dict[str, Tensor]) -> dict[str, Tensor]:
         updated = {}
