@@ -39,8 +39,6 @@ SAMPLED_HOPS = 2
 """How far a network sees in samples: each hop has ten times the nodes of the one before."""
 UNSTOPPED = 100
 """Epochs where validation lacks a class, so that nothing can tell when to stop."""
-EDGES_TRIED = 32
-"""Edges whose absence is tried to explain a score; each costs a pass over what lies within reach."""
 
 
 @final
@@ -193,7 +191,7 @@ class NetworkScorer:
         own = graph.nodes[self.sight.target].attributes.matrix()[0][node]
         values[: len(own)] = own
         features = [(n, float(v), float(c)) for n, v, c in zip(self.names, values, carried, strict=True)]
-        tried = reasons.edges(min(most, EDGES_TRIED))
+        tried = reasons.edges(most)
         return Parts(features, [(kind, sender, row, lost) for (kind, sender, row), lost in tried])
 
     def packed(self) -> Packed:

@@ -29,9 +29,10 @@ Ints = NDArray[np.int64]
 Edge = tuple[EdgeType, int, int]
 """(relation into the node, the sender's number in the graph, the edge's row)."""
 
-STEPS = 32
+STEPS, STEPS_OF_MANY = 32, 12
 """Points at which gradients are taken: t = u^2 in the middle u of as many stretches, for states change most where
-little of the node is there."""
+little of the node is there. Also how many edges are tried. Fewer where more than ``MANY`` edges lie within reach."""
+MANY = 200_000
 
 
 @final
@@ -57,6 +58,7 @@ class Reasons:
     ) -> None:
         self.network, self.found, self.batch = network, found, batch
         self.table = {kind: stored(kind) for kind in batch.relations}
+        self.passes = STEPS if sum(map(len, batch.relations.values())) <= MANY else STEPS_OF_MANY
         network.eval()
 
     def features(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -64,19 +66,19 @@ class Reasons:
         target = self.batch.target
         x = self.batch.features[target]
         total = torch.zeros(x.shape[1], dtype=torch.float64)
-        for step in range(STEPS):
-            moved, u = x.clone(), (step + 0.5) / STEPS
+        for step in range(self.passes):
+            moved, u = x.clone(), (step + 0.5) / self.passes
             moved[0] *= u * u
             moved.requires_grad_()
             self._logit(self.batch.features | {target: moved}).backward()  # type: ignore[no-untyped-call]
             if moved.grad is not None:
-                total += 2 * u / STEPS * moved.grad[0].double()
+                total += 2 * u / self.passes * moved.grad[0].double()
         return x[0].numpy(), (total * x[0].double()).numpy()
 
     def edges(self, most: int) -> Iterator[tuple[Edge, float]]:
         """Yield edges into the node and what each carried, in logits: those that weigh most at first order."""
         whole = self._value(self.batch)
-        for kind, slot in self._weightiest(most):
+        for kind, slot in self._weightiest(min(most, self.passes)):
             sender = int(self.batch.relations[kind].csr.indices[slot])
             row = int(self.found.edges[kind][slot])
             edge = kind, int(self.found.nodes[kind[0]][sender]), row
@@ -145,4 +147,4 @@ def _dropped(csr: CSR, gone: NDArray[Any]) -> CSR:
     return CSR(indptr, csr.indices[kept], csr.edge[kept], times, csr.columns)
 
 
-__all__ = ["STEPS", "Edge", "Reasons"]
+__all__ = ["Edge", "Reasons"]
