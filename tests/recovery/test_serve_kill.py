@@ -71,12 +71,13 @@ def test_what_is_acknowledged_is_there_once_after_every_kill(tmp_path: Path) -> 
         for sender in senders:
             sender.start()
         for _ in range(KILLS):
-            time.sleep(chance.expovariate(1 / 0.4))
+            if chance.random() < 0.8:  # else the kill comes while it starts
+                goal = sum(sender.sent for sender in senders) + chance.randint(1, 12)
+                while sum(sender.sent for sender in senders) < goal:
+                    time.sleep(0.01)
+            time.sleep(chance.expovariate(1 / 0.1))
             server.kill()
             server.start(wait=False)
-            if chance.random() < 0.7:  # now and then the next kill comes while it starts
-                while not server.ready():
-                    time.sleep(0.02)
         while not server.ready():
             time.sleep(0.02)
         stop.set()
@@ -85,6 +86,7 @@ def test_what_is_acknowledged_is_there_once_after_every_kill(tmp_path: Path) -> 
             assert not sender.is_alive()
         server.stop()
     assert min(sender.sent for sender in senders) > KILLS // 10
+    assert sum(sender.sent for sender in senders) > 2 * KILLS
     assert_all_there(tmp_path / "state", [sender.sent for sender in senders])
 
 

@@ -24,6 +24,8 @@ from marigram.service.tokens import DEFAULT, EVERYBODY, Access
 
 COOKIE: Final = "marigram_session"
 TENANT: Final = "marigram-tenant"
+AZURE_KEY: Final = "ocp-apim-subscription-key"
+"""Where clients of Azure Anomaly Detector have their key."""
 PUBLIC: Final = ("/healthz", "/readyz")
 _SESSION_SECONDS: Final = 12 * 3600.0
 _SESSIONS: Final = 1000
@@ -64,6 +66,8 @@ class Gate:
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:
             return self._find(token.strip())
+        if (key := connection.headers.get(AZURE_KEY)) is not None:
+            return self._find(key)
         session = self._sessions.get(connection.cookies.get(COOKIE, ""))
         if session is None or session[1] < time.monotonic():
             return None

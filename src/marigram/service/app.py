@@ -19,7 +19,7 @@ from marigram.errors import MarigramError
 from marigram.service.access import Gate, Guarded, operate_desk, read, read_desk
 from marigram.service.dashboard.ledger import add_pages
 from marigram.service.errors import status_of
-from marigram.service.routes import events, health, questions, replays, tokens
+from marigram.service.routes import azure, events, health, otlp, questions, replays, series, tokens
 from marigram.service.routes.answers import REFUSALS, answer
 from marigram.service.tenants import Settings, Tenant, Tenants
 from marigram.service.tokens import Access
@@ -46,8 +46,8 @@ def build(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.tenants, app.state.gate = tenants, Gate(tenants)
-    for router in (events.router, questions.router, replays.router, tokens.router, health.router):
-        app.include_router(router)
+    for subject in (events, series, otlp, questions, replays, tokens, health, azure):
+        app.include_router(subject.router)
     _add_alerts(app)
     add_pages(app, tenants, app.state.gate)
     app.add_api_route("/v1/openapi.json", _openapi, methods=["GET"], tags=["operation"], responses=REFUSALS)

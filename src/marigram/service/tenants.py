@@ -22,6 +22,7 @@ from marigram.service.decoding import Decoder, Form
 from marigram.service.delivery import AnyChannel
 from marigram.service.desk import LedgerDesk
 from marigram.service.limits import Budget, Limits, Rate, held, unpack
+from marigram.service.series import SCHEMA, check_schema
 from marigram.service.tokens import DEFAULT, check_tenant
 from marigram.store.books import Receipt
 from marigram.store.ledger import Ledger, ledgers_closed
@@ -135,6 +136,12 @@ class Tenant:
         batch = self.decoder.decode(content, form or form_of(content_type, content), self.settings.limits)
         self._remember()
         return batch, hashlib.blake2b(content, digest_size=16).digest()
+
+    def take_series(self) -> None:
+        """Take samples of series from now on, and nothing else; ParameterError where there are other events."""
+        check_schema(self.decoder.schema)
+        self.decoder.schema = SCHEMA
+        self._remember()
 
     def _remember(self) -> None:
         """Keep a schema that was inferred, before the first batch that it explains."""
