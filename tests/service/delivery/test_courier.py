@@ -4,13 +4,17 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable
+from typing import Any, TypeVar
 
+import apsw
 from tests.service.delivery.places import SECOND, Books, Heard, answering, heard, listening, notice, said
 
 from marigram.service.delivery import outbox
 from marigram.service.delivery.channels import Mail, Slack, Webhook
 from marigram.service.delivery.courier import ATTEMPTS, LONGEST, Courier
 from marigram.service.delivery.signing import is_genuine
+
+T = TypeVar("T")
 
 SECRETS = {"HOOK_SECRET": "a secret of some length"}
 NAMED = {"secret_env": "HOOK_SECRET"}
@@ -158,6 +162,53 @@ def test_a_receiver_that_hangs_keeps_no_other_waiting() -> None:
 
     asyncio.run(scene())
     assert states(books) == {"sent": 5, "waiting": 5}
+
+
+def test_a_full_disk_ends_no_courier_and_what_was_sent_but_not_settled_goes_again_under_its_id() -> None:
+    class Full(Books):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left = 2  # the claim, then the disk is full
+
+        async def quietly(self, work: Callable[[Any], T]) -> T:
+            self.left -= 1
+            if self.left in (0, -1):
+                raise apsw.FullError("database or disk is full")
+            return await super().quietly(work)
+
+    books, log = Full(), []
+
+    async def scene() -> None:
+        async with listening(answering(lambda _: said(200), log)) as port:
+            courier = Courier(books, [hook(port)], idle=0.02)
+            stop = asyncio.Event()
+            running = asyncio.create_task(courier.run(stop))
+            put(books, 1)
+            async with asyncio.timeout(20):
+                while states(books) != {"sent": 1}:
+                    await asyncio.sleep(0.01)
+            stop.set()
+            await running
+
+    asyncio.run(scene())
+    assert len(log) == 2
+    assert len({request.id for request in log}) == 1
+
+
+def test_what_has_no_form_is_a_dead_letter_and_ends_no_courier() -> None:
+    books, log = Books(), []
+
+    async def scene() -> None:
+        async with listening(answering(lambda _: said(200), log)) as port:
+            courier = Courier(books, [hook(port, **NAMED)], environment=SECRETS)
+            put(books, 1)
+            books.connection.execute("UPDATE alert_outbox SET envelope = 'é', id = 'é'")
+            put(books, 2)
+            while await courier.carry_one(courier._channels[0]):
+                pass
+
+    asyncio.run(scene())
+    assert states(books) == {"dead": 1, "sent": 1}
 
 
 def test_a_slack_form_goes_to_the_secret_url() -> None:

@@ -60,8 +60,10 @@ class Alert(msgspec.Struct, frozen=True):
     """Events that were not calm."""
     notices: int
     """Times that there was something to tell."""
+    granted: int
+    """Times that the team's budget and the people allowed it to be told."""
     told: int
-    """Times that it was sent out, or would have been had anyone been listening."""
+    """Times that it was sent out, or would have been had anyone been listening: those that no silence muted."""
     calm: int
     """Calm events since the last other one."""
     team: str

@@ -80,6 +80,7 @@ def opened(id_: str, verdict: Verdict, rules: AlertRules, now: int) -> Alert:
         flagged_severity=_order(verdict) if verdict.kind in FLAGGED else -1.0,
         events=1,
         notices=1,
+        granted=0,
         told=0,
         calm=0,
         team=told,

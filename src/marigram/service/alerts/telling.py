@@ -36,15 +36,16 @@ def told(
     alert, what
         What happened to whom.
     silences, budgets
-        Those in force; a budget is spent by a notice of an alert that was not told before.
+        Those in force; a budget is spent by an alert's first notice that it grants.
     made, now
         When it happened, and when it is known, ns.
     """
-    if what == "closed" and not alert.told:
-        return alert
     context = alert.context | {"team": alert.team}
     state, reason = _verdict(alert, what, context, silences, budgets, made, now)
-    if what in ("raised", "reminder") and state == "waiting" and not alert.told:
+    if what == "closed" and (not alert.granted or (state == "waiting" and not alert.told)):
+        return alert  # who was never told of it need not hear that it is over
+    heard = {"waiting": alert.told, "muted": alert.granted, "held": 1}[state]
+    if what in ("raised", "reminder") and not heard:
         what = "opened"
     notice = Notice(
         id=f"{alert.id}-{alert.notices}{'c' if what == 'closed' else ''}",
@@ -65,8 +66,12 @@ def told(
     for channel in rules.channels:
         if channel.takes(what, context):
             outbox.put(connection, notice, channel.name, now + int(channel.wait * _SECOND), state, reason)
-    sent = alert.told + (state == "waiting")
-    return replace(alert, told=sent, muted_by=reason if state == "muted" else None)
+    return replace(
+        alert,
+        granted=alert.granted + (state != "held"),
+        told=alert.told + (state == "waiting"),
+        muted_by=reason if state == "muted" else None,
+    )
 
 
 def _verdict(
@@ -87,7 +92,7 @@ def _verdict(
     if alert.status == "snoozed" and what == "raised":
         return "held", "snoozed"
     budget = budgets.get(alert.team)
-    if what != "closed" and not alert.told and budget is not None:
+    if what != "closed" and not alert.granted and budget is not None:
         severity = NO_DATA_SEVERITY if alert.severity is None else alert.severity
         if not budget.update(severity, made):
             return "held", "budget"

@@ -7,13 +7,16 @@ senders do not come back at once; after 16 attempts, about five hours, the lette
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
-from marigram.errors import ParameterError
+import apsw
+
+from marigram.errors import MarigramError
 from marigram.service.delivery import forms, outbox
 from marigram.service.delivery.addresses import networks
 from marigram.service.delivery.channels import Alertmanager, AnyChannel, Mail, Slack, Webhook, secrets_of
@@ -25,6 +28,8 @@ from marigram.service.delivery.signing import signed_headers
 from marigram.service.delivery.smtp import send_mail
 
 T = TypeVar("T")
+
+_log = logging.getLogger("marigram.service.delivery")
 
 ATTEMPTS: Final = 16
 LONGEST: Final = 3600.0
@@ -112,8 +117,15 @@ class Courier:
         news = self._news[channel.name]
         while True:
             news.clear()
-            if await self.carry_one(channel):
-                continue
+            try:
+                if await self.carry_one(channel):
+                    continue
+            except (
+                MarigramError,
+                OSError,
+                apsw.Error,
+            ) as error:  # a full disk, say; nothing is lost by waiting
+                _log.warning("channel %s waits for the outbox: %s", channel.name, error)
             try:
                 async with asyncio.timeout(self._idle):
                     await news.wait()
@@ -166,7 +178,7 @@ class Courier:
                 seconds=channel.seconds,
                 trust=self._trust,
             )
-        except (RefusedError, ParameterError) as error:
+        except (RefusedError, ValueError) as error:  # a place that may not be called, or what has no form
             raise AttemptError(str(error), final=True) from error
         except NoAnswerError as error:
             raise AttemptError(str(error)) from error
