@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.cli.test_graph_build import run
-from tests.graph.detectors.graphs import planted
+from tests.graph.detectors.graphs import payments, planted
 
 from marigram import graph as mgg
 
@@ -91,3 +91,18 @@ def test_edges_are_scored_by_the_name_of_their_type(tmp_path: Path) -> None:
     np.testing.assert_allclose(table["score"], wanted, rtol=1e-12)
     code, _ = run(*fit, "--edges", "user eats shop")
     assert code == 2
+
+
+def test_a_network_goes_from_a_folder_to_reasons(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    payments(0, n=120).save(tmp_path / "data")
+    code, told = run("graph", "fit", tmp_path / "data", "-o", tmp_path / "model", "--detector", "sage")
+    assert code == 0, told
+    assert json.loads(told)["chosen"] == "sage"
+    code, told = run(
+        "graph", "score", tmp_path / "data", "-m", tmp_path / "model", "--top", "2", "--explain", "1"
+    )
+    assert code == 0, told
+    first, second = map(json.loads, told.splitlines())
+    assert first["score"] >= second["score"]
+    assert {feature["name"] for feature in first["features"]} >= {"amount"}
