@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.service.alerts.scenes import told
 from tests.service.alerts.site import MemoryDesk, site
 
@@ -169,6 +171,37 @@ def test_nonsense_is_answered(
     client: TestClient, method: str, path: str, body: bytes | None, status: int
 ) -> None:
     assert client.request(method, path, content=body).status_code == status
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "ids": st.lists(st.sampled_from(["", "x", "\0"]) | st.text(max_size=70), max_size=4),
+        "action": st.sampled_from(["acknowledge", "snooze", "label", "close"]),
+        "label": st.sampled_from(["true", "false", "expected", "maybe"]),
+        "seconds": st.floats(),
+        "delay": st.floats(),
+        "note": st.text(max_size=30),
+        "match": st.dictionaries(st.text(max_size=8), st.text("[]*?!-a\\", max_size=12), max_size=3),
+        "comment": st.text(max_size=30),
+    },
+)
+PLACES = ["bulk", "{}/acknowledge", "{}/snooze", "{}/label", "{}/close"]
+
+
+@given(st.sampled_from(PLACES), JSON | FIELDS | st.binary(max_size=40), st.integers(0, 5))
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_body_breaks_a_route(client: TestClient, place: str, body: object, which: int) -> None:
+    known = client.get("/v1/alerts").json()["alerts"]
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    for path in (f"/v1/alerts/{place.format(known[which]['id'])}", "/v1/silences"):
+        assert client.post(path, content=content).status_code in (200, 404, 409, 422)
+    assert len(client.get("/v1/alerts").json()["alerts"]) == len(known)
 
 
 def test_openapi_has_every_route_with_its_schema(client: TestClient) -> None:
