@@ -25,7 +25,7 @@ ifneq ($(wildcard ../shared/data),)
 export MARIGRAM_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo test test-all hunt check format docs lock wheel bench experiments clean
+.PHONY: help install demo test test-all hunt check format docs lock wheel bench experiments soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -71,6 +71,10 @@ test-all: install check ## the same, and recovery, end to end and whatever is sl
 hunt: install ## look for counterexamples that the fixed examples of the laws do not hold
 	MARIGRAM_HUNT=1 $(PYTEST) -m "not slow and not recovery and not e2e"
 
+soak: install ## the long form of recovery: hundreds of kills, a gigabyte of garbage, ten thousand flipped bits
+	$(WARM)
+	MARIGRAM_SOAK=1 $(PYTEST) tests/recovery
+
 check: install
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
@@ -107,6 +111,7 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 	$(COMPILE) requirements/build.in --constraint requirements/base.txt --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --extra all --extra dev --constraint requirements/torch.txt --no-emit-package torch \
 		--constraint requirements/base.txt --constraint requirements/build.txt --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra serve --constraint requirements/dev.txt --output-file requirements/serve.txt
 	@! grep -nE '://' requirements/*.txt || { echo "a lock file names a host" >&2; exit 1; }
 
 clean: ## remove everything that these targets made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -23,7 +23,10 @@ from marigram.service.routes import azure, events, health, otlp, questions, repl
 from marigram.service.routes.answers import REFUSALS, answer
 from marigram.service.tenants import Settings, Tenant, Tenants
 from marigram.service.tokens import Access
+from marigram.service.warming import warm
 
+_PATIENCE = 2.0
+"""Seconds that a courier has to put down what it carries."""
 _log = logging.getLogger("marigram.service")
 
 
@@ -67,21 +70,32 @@ def _add_alerts(app: FastAPI) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Deliver while the application runs; at its end finish what was taken in."""
-    from marigram.service.delivery import Courier
-
     tenants: Tenants = app.state.tenants
     stop = asyncio.Event()
-    couriers = [
-        asyncio.create_task(Courier(tenant.desk, tenants.settings.channels).run(stop))
-        for tenant in tenants.all()
-        if tenants.settings.channels
-    ]
+    delivery = asyncio.create_task(_delivered(tenants, stop))
+    warming = asyncio.create_task(asyncio.to_thread(warm))
     try:
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(asyncio.gather(*couriers, return_exceptions=True), 2.0)
+        await asyncio.wait([delivery], timeout=_PATIENCE)
         await asyncio.to_thread(tenants.close)
+        await warming
+
+
+async def _delivered(tenants: Tenants, stop: asyncio.Event) -> None:
+    """Let a courier carry the notices of each tenant, of one that comes later too."""
+    from marigram.service.delivery import Courier
+
+    couriers: dict[str, asyncio.Task[None]] = {}
+    while tenants.settings.channels and not stop.is_set():
+        for tenant in tenants.all():
+            if tenant.name not in couriers:
+                courier = Courier(tenant.desk, tenants.settings.channels)
+                couriers[tenant.name] = asyncio.create_task(courier.run(stop))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
+    await asyncio.gather(*couriers.values())
 
 
 async def _openapi(request: Request, _: Annotated[tuple[Access, Tenant], Depends(read)]) -> Response:
