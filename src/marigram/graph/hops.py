@@ -209,19 +209,23 @@ class HopView:
         yield names, values[nodes]
         own = self.own[nodes] if len(self.own) else NO_TIMES
         for kind, csr in self.into.items():
-            rows = (slots or {}).get(kind) or Rows.of(csr, nodes, own)
-            yield from self._surroundings(kind, rows, nodes)
+            other = (slots or {}).get(kind)
+            rows = other or Rows.of(csr, nodes, own)
+            yield from self._surroundings(kind, rows, nodes, usual=other is None)
             yield from self._edges(kind, rows, own)
         if features.hops:
             for names, values in self._memory():
                 yield names, values[nodes]
 
-    def _surroundings(self, kind: EdgeType, rows: Rows, nodes: Ints) -> Iterator[Block]:
+    def _surroundings(self, kind: EdgeType, rows: Rows, nodes: Ints, *, usual: bool) -> Iterator[Block]:
         sender, by, target = kind
         for k in range(self.features.depth):
             names, values, at = self.states.carried(k, kind)
             at = at if rows.slots is None else at[rows.slots]
-            means = rows.means(values, at)
+            if usual and k + 1 < self.features.depth:  # these are part of the next state
+                means = self._from_state(k + 1, kind)[nodes]
+            else:
+                means = rows.means(values, at)
             yield [f"mean of {name} by {by}" for name in names], means
             if k == 0 and len(names) <= WIDE and kind not in self.features.single:
                 parts = [f"{part} of {name} by {by}" for part in ("std", "min", "max") for name in names]
@@ -231,6 +235,16 @@ class HopView:
                     [f"distance to neighbours by {by}", f"cosine to neighbours by {by}"],
                     self._apart(self.states.of(0, target)[1][nodes], means),
                 )
+
+    def _from_state(self, k: int, kind: EdgeType) -> Floats:
+        """The columns of the target's S_k that sum up one relation."""
+        first = 0
+        for other in self.into:
+            width = self.states.carried(k - 1, other)[1].shape[1]
+            if other == kind:
+                return self.states.of(k, self.features.target)[1][:, first : first + width]
+            first += width
+        raise ParameterError(f"{kind!r} does not lead to {self.features.target!r}")
 
     def _apart(self, here: Floats, there: Floats) -> Floats:
         """Euclidean distance and cosine between a node and the mean of its neighbours, standardised: (n, 2)."""
