@@ -78,7 +78,7 @@ def augment(
     job = replace(job, graph=divided(job))
     learning = kind if isinstance(kind, SelfTraining) else None
     if isinstance(kind, str):
-        name, makers = kind, Makers(seed)
+        name, makers = kind, Makers(seed, learning=learning)
     elif learning is not None:
         name, makers = "pseudo", Makers(seed)
     elif hasattr(kind, "sample"):

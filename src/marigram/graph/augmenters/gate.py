@@ -144,7 +144,7 @@ def augmented(
     makers
         Where new nodes come from.
     """
-    makers = makers or Makers(seed)
+    makers = makers or Makers(seed, learning=learning)
     found = {}
     for kind, amount in choices if asked == "auto" else ((asked, ratio),):
         tell(f"{kind} x{amount:g}")

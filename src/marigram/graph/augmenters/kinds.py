@@ -11,13 +11,16 @@ import numpy as np
 from marigram.errors import ParameterError
 from marigram.graph.augmenters.between import Mixup, Smote
 from marigram.graph.augmenters.gaussian import Gaussian
-from marigram.graph.augmenters.generated import Generated, diffusion, godm, vae
+from marigram.graph.augmenters.generated import diffusion, godm, vae
+from marigram.graph.augmenters.latent import Latent
 from marigram.graph.augmenters.makers import Duplicate, Made, Maker, Perturb, divided, known_anomalies
 from marigram.graph.detectors.auto import Candidate
 from marigram.graph.detectors.jobs import Job
 from marigram.graph.detectors.selftrain import SelfTraining
 
-MAKERS = ("duplicate", "perturb", "smote", "mixup", "gaussian", "vae", "godm", "diffusion")
+MAKERS = (
+    "duplicate", "perturb", "smote", "mixup", "gaussian", "vae", "vae-rows", "godm", "diffusion", "diffusion-rows",
+)  # fmt: skip
 """Augmenters that make new anomalies."""
 AUGMENTERS = ("none", "undersample", "pseudo", *MAKERS)
 MOST_RATIO = 1000.0
@@ -33,10 +36,14 @@ class Makers:
         Of everything random.
     given
         Makers that stand in for those of the same name.
+    learning
+        Whom ``"diffusion"`` and ``"vae"`` may learn from beside the known anomalies.
     """
 
-    def __init__(self, seed: int, given: Mapping[str, Maker] | None = None) -> None:
-        self.seed = seed
+    def __init__(
+        self, seed: int, given: Mapping[str, Maker] | None = None, learning: SelfTraining | None = None
+    ) -> None:
+        self.seed, self.learning = seed, learning or SelfTraining()
         self._made: dict[str, Maker] = dict(given or {})
 
     def of(self, name: str) -> Maker:
@@ -46,12 +53,29 @@ class Makers:
         return self._made[name]
 
     def _new(self, name: str) -> Maker:
+        if name.endswith(ROWS):
+            return self._latent_of(name.removesuffix(ROWS)).whole_rows()
         if name in ("vae", "godm", "diffusion"):
-            return {"vae": vae, "godm": godm, "diffusion": diffusion}[name](self.seed)
+            return self._latent(name)
         plain: dict[str, Maker] = {
             "duplicate": Duplicate(), "perturb": Perturb(), "smote": Smote(), "mixup": Mixup(), "gaussian": Gaussian(),
         }  # fmt: skip
         return plain[name]
+
+    def _latent_of(self, name: str) -> Latent:
+        maker = self.of(name)
+        if not isinstance(maker, Latent):
+            raise ParameterError(f"{name}{ROWS} needs the package's own {name}")
+        return maker
+
+    def _latent(self, name: str) -> Latent:
+        if name == "godm":
+            return Latent("published", godm(self.seed), seed=self.seed)
+        if name == "vae":
+            return Latent("gaussian", vae(self.seed), learning=self.learning, seed=self.seed)
+        return Latent(
+            "diffusion", diffusion(self.seed), learning=self.learning, guidance=GUIDANCE, seed=self.seed
+        )
 
 
 def parts_of(kind: str) -> tuple[str, ...]:
@@ -143,13 +167,16 @@ def _with_made(job: Job, known: Job, makers: Makers, name: str, count: int, *, t
     )  # fmt: skip
 
 
+ROWS = "-rows"
+"""Ending of the augmenters whose rows for trees are decoded whole."""
+GUIDANCE = 2.0
+"""Of the diffusion for trees."""
 WEIGHT = 1.0
 """Of a new node, beside the 1 of a real one."""
 
 __all__ = [
     "AUGMENTERS",
     "MAKERS",
-    "Generated",
     "Makers",
     "check_ratio",
     "extended",

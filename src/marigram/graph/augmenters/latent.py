@@ -1,0 +1,237 @@
+"""New nodes for trees: diffusion in the space of hop features, decoded to attributes and wired as a real node is.
+
+    rows of 0..K hops -> z (principal components) -> noise, denoise -> z' -> attributes, and the nearest real anomaly
+
+A row of :mod:`marigram.graph.hops` holds a node and its surroundings, so its components are a latent that needs no
+encoder. The diffusion knows three classes: normal, anomalous, unknown. Decoded numbers take the nearest value that a
+node of the class has, and the new node gets the edges of the real one that is nearest in the latent space, with
+held-out partners replaced. Its row is then computed in the larger graph, as that of any node: rows that are decoded
+whole (``rows``) lie where no node can lie, and trees may tell them apart instead of learning from them. Where what
+makes an anomaly is how it is wired, they are nevertheless the better ones.
+
+With few anomalies the class is learned from suspects, too: the unlabelled nodes that self-training would take
+(:mod:`marigram.graph.detectors.selftrain`). They teach the generator, and are not themselves added.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import svds
+
+from marigram.graph.augmenters.generated import Generated
+from marigram.graph.augmenters.joining import Draft
+from marigram.graph.augmenters.joining import join as joined
+from marigram.graph.augmenters.makers import anomalies, drafted, known_anomalies, rows_of_nodes
+from marigram.graph.data import Graph
+from marigram.graph.detectors.jobs import Ints, Job, Sample
+from marigram.graph.detectors.selftrain import SelfTraining
+from marigram.graph.detectors.tables import grown
+from marigram.graph.detectors.trees import TreeSettings
+from marigram.graph.hops import HopView
+
+if TYPE_CHECKING:
+    from marigram.graph.diffusion import LatentDiffusion
+
+Doubles = NDArray[np.float64]
+
+COMPONENTS = 32
+"""Of the latent space, at most."""
+FAR = 6.0
+"""Standard deviations at which a column is cut before its components are taken."""
+TRAINING, HIDDEN = 400, 96
+"""Steps of learning and width of the denoiser."""
+MOST_ROWS = 4000
+"""Nodes of each class from which the diffusion learns."""
+SUSPECTING = TreeSettings(rounds=100, patience=20, rate=0.1, boosters=1, forest=50)
+"""The trees that say who is suspicious."""
+
+
+@final
+class Latent:
+    """Learns the latents of a job once, and draws nodes from them.
+
+    Parameters
+    ----------
+    how
+        ``"diffusion"``; ``"gaussian"``: z from one normal distribution, as a variational autoencoder without diffusion
+        has it; ``"published"``: diffusion of known anomalies among nodes that all count as normal, decoded as they
+        come, without an edge.
+    nodes
+        Makes the nodes of a larger graph for networks.
+    learning
+        Who are suspects; None: nobody.
+    guidance
+        Of the diffusion, from 0: 1 is the class as it is.
+    seed
+        Of what is learned.
+    """
+
+    def __init__(
+        self,
+        how: Literal["diffusion", "gaussian", "published"],
+        nodes: Generated,
+        *,
+        learning: SelfTraining | None = None,
+        guidance: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        self.how, self.nodes, self.learning, self.guidance, self.seed = how, nodes, learning, guidance, seed
+        self.rows = False
+        self._learned: weakref.WeakKeyDictionary[Graph, _Learned] = weakref.WeakKeyDictionary()
+
+    def whole_rows(self) -> Latent:
+        """Return the same, sharing what it learns, whose rows are decoded whole."""
+        other = Latent(self.how, self.nodes, learning=self.learning, guidance=self.guidance, seed=self.seed)
+        other.rows, other._learned = True, self._learned
+        return other
+
+    def graph(self, job: Job, count: int, seed: int) -> Graph:
+        """Return the graph with nodes of the synthesizer."""
+        return self.nodes.graph(job, count, seed)
+
+    def sample(self, job: Job, view: HopView, count: int, seed: int) -> Sample:
+        """Return the rows of new nodes."""
+        if job.graph not in self._learned:
+            self._learned[job.graph] = self._learn(job, view)
+        learned, rng = self._learned[job.graph], np.random.default_rng([seed, 27])
+        z = learned.draw(count, self.guidance, seed, rng)
+        if self.rows:
+            return anomalies(learned.rows(z))
+        draft = self._decoded(job, learned, z, rng)
+        return rows_of_nodes(job, view, joined(job.graph, job.target, draft))
+
+    def _learn(self, job: Job, view: HopView) -> _Learned:
+        known = known_anomalies(job)
+        suspects = self._suspects(job, view) if self.learning is not None else known[:0]
+        anomalous = np.concatenate([known, suspects])
+        rng = np.random.default_rng([self.seed, 28])
+        normal = _some(job.train[job.labels[job.train] != 1], rng)
+        free = np.ones(len(job.labels), np.bool_)
+        free[job.train] = free[job.valid] = free[suspects] = False
+        unknown = _some(np.flatnonzero(free), rng)
+        nodes = np.concatenate([anomalous, normal, unknown])
+        classes = np.repeat(
+            [1, 0, 0 if self.how == "published" else 2], [len(anomalous), len(normal), len(unknown)]
+        )
+        x = view.rows(nodes).astype(np.float64)
+        space = _Space.of(x)
+        z = space.encoded.astype(np.float32)
+        diffusion = None
+        if self.how != "gaussian":
+            from marigram.graph.diffusion import LatentDiffusion
+
+            diffusion = LatentDiffusion(training=TRAINING, hidden=HIDDEN, seed=self.seed).fit(z, classes)
+        place = {name: j for j, name in reversed(list(enumerate(view.features.names)))}
+        absent = np.isnan(x[: len(anomalous)])
+        return _Learned(space, place, anomalous, z[: len(anomalous)], absent, diffusion)
+
+    def _suspects(self, job: Job, view: HopView) -> Ints:
+        """Unlabelled nodes that self-training would let join as anomalies."""
+        assert self.learning is not None  # noqa: S101 - asked only then
+        pool = self.learning.pool(job)
+        if not len(pool):
+            return pool
+        model = grown(view, job, replace(SUSPECTING, seed=self.seed))
+        longer = self.learning.extended(job, pool, model.logits(view.rows(pool)))
+        new = longer.train[len(job.train) :]
+        return np.asarray(new[longer.labels[new] == 1])
+
+    def _decoded(self, job: Job, learned: _Learned, z: Doubles, rng: np.random.Generator) -> Draft:
+        """New nodes with the numbers of z and, unless they are isolated, edges as of the nearest real anomaly."""
+        nearest = learned.nearest(z)
+        draft = drafted(job, learned.nodes[nearest], rng)
+        own = draft.attributes.numeric
+        columns, numbers = learned.space.decoded(z, nearest), own.copy()
+        seen = job.graph.nodes[job.target].attributes.take(learned.nodes).numeric
+        for j, name in enumerate(draft.attributes.numeric_names):
+            if name in learned.place:  # constant ones are not
+                values = columns[:, learned.place[name]]
+                numbers[:, j] = values if self.how == "published" else _snapped(values, seen[:, j])
+        numbers[np.isnan(own)] = np.nan
+        links = () if self.how == "published" else draft.links
+        return replace(draft, attributes=replace(draft.attributes, numeric=numbers), links=links)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Space:
+    """Principal components of standardised columns, and what they leave over of each row."""
+
+    centre: Doubles
+    scale: Doubles
+    axes: Doubles
+    encoded: Doubles
+    rest: Doubles
+
+    @classmethod
+    def of(cls, x: Doubles) -> _Space:
+        known = np.maximum((~np.isnan(x)).sum(0), 1)
+        first = np.nansum(x, axis=0) / known
+        scale = np.sqrt(np.nansum((x - first) ** 2, axis=0) / known)
+        z = np.nan_to_num(np.clip((x - first) / np.where(scale > 0, scale, np.inf), -FAR, FAR))
+        shift = z.mean(0)
+        z -= shift
+        count = min(COMPONENTS, min(z.shape) - 1)
+        axes = svds(z, k=count, v0=np.ones(min(z.shape)))[2].T if count > 0 else np.zeros((z.shape[1], 0))
+        encoded = z @ axes
+        return cls(first + shift * scale, scale, axes, encoded, z - encoded @ axes.T)
+
+    def decoded(self, z: Doubles, like: Ints) -> Doubles:
+        """Columns of latents; what the components leave over is that of the rows ``like``."""
+        return np.asarray((z @ self.axes.T + self.rest[like]) * self.scale + self.centre)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """A latent space, its columns by name, the anomalies, their latents and what they lack, and a diffusion or none."""
+
+    space: _Space
+    place: dict[str, int]
+    nodes: Ints
+    z: NDArray[np.float32]
+    absent: NDArray[np.bool_]
+    diffusion: LatentDiffusion | None
+
+    def nearest(self, z: Doubles) -> Ints:
+        """Which real anomaly is nearest to each latent."""
+        return np.asarray(_squares(z, self.z.astype(np.float64)).argmin(1))
+
+    def rows(self, z: Doubles) -> NDArray[np.float32]:
+        """Whole rows, with nothing where the nearest real anomaly has nothing."""
+        nearest = self.nearest(z)
+        return np.where(self.absent[nearest], np.nan, self.space.decoded(z, nearest)).astype(np.float32)
+
+    def draw(self, count: int, guidance: float, seed: int, rng: np.random.Generator) -> Doubles:
+        """Latents of new anomalies."""
+        if self.diffusion is not None:
+            return self.diffusion.sample(count, 1, guidance=guidance, seed=seed).astype(np.float64)
+        centred = self.z - self.z.mean(0)
+        noise = rng.normal(size=(count, len(centred)))
+        return np.asarray(self.z.mean(0) + noise @ centred / np.sqrt(len(centred)), np.float64)
+
+
+def _some(nodes: Ints, rng: np.random.Generator) -> Ints:
+    return nodes if len(nodes) <= MOST_ROWS else rng.choice(nodes, MOST_ROWS, replace=False)
+
+
+def _squares(a: Doubles, b: Doubles) -> Doubles:
+    return np.asarray((a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * a @ b.T)
+
+
+def _snapped(values: Doubles, seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The nearest of the values that were seen, or the values as they are where none was."""
+    known = np.unique(seen[~np.isnan(seen)])
+    if not len(known):
+        return values.astype(np.float32)
+    place = np.clip(np.searchsorted(known, values), 1, max(len(known) - 1, 1))
+    below, above = known[place - 1], known[np.minimum(place, len(known) - 1)]
+    return np.where(np.abs(values - below) <= np.abs(above - values), below, above).astype(np.float32)
+
+
+__all__ = ["Latent"]
