@@ -20,6 +20,12 @@ from marigram.service.delivery.messages import headline
 from marigram.service.delivery.outbox import Connection, Entry
 
 _WORDS: Final = (("It was real", "true"), ("False alarm", "false"), ("Expected", "expected"))
+_REASONS: Final = {
+    "budget": "over the team's budget",
+    "acknowledged": "somebody looks after it",
+    "snoozed": "snoozed",
+    "drift": "became a drift before it was sent",
+}
 _SENT: Final = ("made (UTC)", "what", "channel", "state", "attempts", "why")
 
 
@@ -33,7 +39,7 @@ async def alert(request: Request, id: str = "") -> None:  # noqa: A002 - the nam
         return
     with page.frame("alerts", headline(first.kind, first.key)):
         line = text("p", first.text, "muted")
-        bar = tag("div", "bar", role="group", aria_label="Act on this alert")
+        bar = tag("div", "bar middle", role="group", aria_label="Act on this alert")
         await chart_of(page, first)
         with tag("div", "two"):
             with tag("section", aria_label="The alert"):
@@ -128,7 +134,8 @@ def _entry(entry: Entry) -> None:
     text("td", entry.channel)
     text("td", entry.state)
     text("td", str(entry.attempts), "number")
-    text("td", entry.reason, "text")
+    silence = f"kept back by silence {entry.reason}" if entry.state == "muted" else ""
+    text("td", silence or _REASONS.get(entry.reason, entry.reason), "text")
 
 
 __all__ = ["alert", "chart_of", "word_buttons"]

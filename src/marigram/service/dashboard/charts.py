@@ -19,13 +19,14 @@ from marigram.verdicts import Verdicts
 _MILLISECOND: Final = 1_000_000
 _BAND, _SERIES, _EXPECTED = "#9fd3f2", "#3b4754", "#0072b2"
 _MARKS: Final = ((Kind.ANOMALY, "anomaly", "circle", 10), (Kind.UNDECIDED, "undecided", "rect", 8))
+_RING: Final = {"color": "transparent", "borderColor": "#1f2328", "borderWidth": 1.5}
 _LEGEND: Final = [
     {"name": "value", "icon": "roundRect"},
     {"name": "expected", "icon": "roundRect"},
     {"name": "expected range", "icon": "roundRect"},
     {"name": "anomaly", "icon": "circle"},
     {"name": "undecided", "icon": "rect"},
-    {"name": "told", "icon": "emptyCircle"},
+    {"name": "told", "icon": "circle", "itemStyle": _RING},
 ]
 _TEXT: Final = {"color": "#57606a", "fontSize": 12}
 _TOOLTIP: Final = {"trigger": "item", "renderMode": "richText", "formatter": "{b}", "confine": True}
@@ -190,7 +191,7 @@ def _notices(panel: Panel, x: list[float], low: float, high: float) -> dict[str,
         "name": "told",
         "symbol": "circle",
         "symbolSize": 17,
-        "itemStyle": {"color": "transparent", "borderColor": "#1f2328", "borderWidth": 1.5},
+        "itemStyle": _RING,
         "z": 6,
         "data": [_point(panel, x, row, low, high) for row in rows],
     }

@@ -53,7 +53,7 @@ button.act:hover, .actlink:hover { background: #eef1f4; }
 button.main { background: #1f2328; color: #fff; border-color: #1f2328; } button.main:hover { background: #3b424a; }
 button.act:disabled { color: #6e7781; border-color: var(--line); cursor: default; background: var(--soft); }
 .bar { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: end; margin: 0 0 1rem; }
-.bar .sep { width: 1px; align-self: stretch; background: var(--line); }
+.bar.middle { align-items: center; }
 .field { display: flex; flex-direction: column; gap: .1rem; } .field label { color: var(--muted); font-size: .85rem; }
 .field input, .field select, .field textarea { font: inherit; color: var(--ink); background: #fff;
   padding: .25rem .5rem; border: 1px solid #8c959f; border-radius: 6px; min-height: 2.05rem; }
@@ -70,6 +70,7 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 8px
 .sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .two { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 2.5rem; }
 td .bar { margin: .5rem 0 .25rem; }
+@media (max-width: 700px) { header.top nav { order: 3; flex-basis: 100%; } header.top .who { margin-left: auto; } }
 @media (max-width: 900px) { .two { grid-template-columns: minmax(0, 1fr); } .content { padding: 1rem; } }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
 """
