@@ -7,17 +7,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.recovery.server import COMMAND, Server
 
 from marigram import Client
 from marigram.service.client import ServiceError
 from marigram.store.database import FILE
-from tests.recovery.server import COMMAND, Server
 
 
 def marigram(*arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command."""
     return subprocess.run(
         [sys.executable, "-c", COMMAND, *arguments],
+        check=False,
         capture_output=True,
         text=True,
         env={**os.environ, "MARIGRAM_TOKEN": token},

@@ -19,6 +19,7 @@ class _Commands(LazyGroup):
         "send": Entry("marigram.cli.send:app", "Send files, or what comes, to a service."),
         "audit": Entry("marigram.cli.audit:app", "Who did what to a service; whether the record is whole."),
         "token": Entry("marigram.cli.token:app", "Make, list and end tokens of a service."),
+        "mcp": Entry("marigram.cli.mcp:app", "Let an assistant ask a service; read-only."),
         "demo": Entry("marigram.cli.demo:app", "Watch real data that ships with marigram, and draw it."),
         "schema": Entry("marigram.cli.schema:app", "Show how the columns of a source are read."),
         "graph": Entry("marigram.cli.graph:app", "Learn from events as nodes and edges, with a few labels."),

@@ -65,6 +65,18 @@ def fit(
             help="Score edges of this type in place of nodes, such as 'user pays shop'.",
         ),
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            "--augment",
+            metavar="KIND",
+            help="More training data: auto (where validation shows that they help), pseudo, diffusion, smote, …",
+        ),
+    ] = None,
+    ratio: Annotated[
+        float,
+        typer.Option("--ratio", metavar="R", help="New anomalies for each known one; auto has its own."),
+    ] = 10.0,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -85,8 +97,9 @@ def fit(
     if edges is not None:
         graph, node_type = graph_of_edges(graph, edges), edges
     model = mgg.NodeDetector(detector.value, hops=hops, seed=seed, self_train=self_train, node_type=node_type)
-    with steps(model.steps, shown=sys.stderr.isatty() and not quiet) as tell:
-        model.fit(graph, tell=tell)
+    count = model.steps + model.more_steps(augment)
+    with steps(count, shown=sys.stderr.isatty() and not quiet) as tell:
+        model.fit(graph, augment=augment, ratio=ratio, tell=tell)
     model.save(out)
     if json or not sys.stdout.isatty():
         typer.echo(msgspec.json.encode({"model": str(out), **model.report}))
@@ -94,8 +107,14 @@ def fit(
     source = f"{model.chosen}, with the graph" if model.uses_graph else "the control, without the graph"
     typer.echo(f"The graph: {model.verdict}.")
     typer.echo(f"Scores come from {source}.")
+    added = model.augmentation
+    if added is not None:
+        used = "nothing" if added.kind == "none" else f"{added.kind} x{added.ratio:g}"
+        typer.echo(f"More training data: {used}.")
     if not quiet:
         say(model.reason)
+        if added is not None:
+            say(added.reason)
     typer.echo(str(out))
 
 

@@ -161,6 +161,10 @@ class Client:
         asked = {name: value for name, value in filters.items() if value is not None}
         return self._asked("/v1/alerts?" + urlencode(asked))["alerts"]  # type: ignore[no-any-return]
 
+    def alert(self, id: str) -> dict[str, Any]:  # noqa: A002 - the field is called so
+        """Return one alert with its evidence."""
+        return self._asked(f"/v1/alerts/{quote(id, safe='')}")  # type: ignore[no-any-return]
+
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
