@@ -26,7 +26,7 @@ _LEGEND: Final = [
     {"name": "expected range", "icon": "roundRect"},
     {"name": "anomaly", "icon": "circle"},
     {"name": "undecided", "icon": "rect"},
-    {"name": "told", "icon": "circle", "itemStyle": _RING},
+    {"name": "notice", "icon": "circle", "itemStyle": _RING},
 ]
 _TEXT: Final = {"color": "#57606a", "fontSize": 12}
 _TOOLTIP: Final = {"trigger": "item", "renderMode": "richText", "formatter": "{b}", "confine": True}
@@ -188,7 +188,7 @@ def _notices(panel: Panel, x: list[float], low: float, high: float) -> dict[str,
     rows = np.flatnonzero(panel.notice & np.isfinite(panel.value)).tolist()
     return {
         "type": "scatter",
-        "name": "told",
+        "name": "notice",
         "symbol": "circle",
         "symbolSize": 17,
         "itemStyle": _RING,
