@@ -11,7 +11,7 @@ from marigram.graph.decoders import MixedDecoder
 from marigram.graph.decoders.structure import PartnerDecoder, calibrated, draw_partners, slots_of
 
 
-def taught(codes: np.ndarray, context: torch.Tensor, steps: int = 120) -> MixedDecoder:
+def taught(codes: np.ndarray, context: torch.Tensor, steps: int = 90) -> MixedDecoder:
     torch.manual_seed(0)
     sizes = (codes.max(0) + 1).tolist()
     decoder = MixedDecoder(sizes, context.shape[1], hidden=32)

@@ -14,7 +14,7 @@ from marigram import graph as mgg
 from marigram.errors import InputError, ParameterError, SnapshotError
 from marigram.graph.data import Part
 
-QUICK = {"budget": 0.03, "hops": 2, "width": 16, "latent": 16}
+QUICK = {"budget": 0.01, "hops": 2, "width": 16, "latent": 16}
 
 
 def quick(graph: Any, **settings: Any) -> mgg.Synthesizer:
@@ -225,7 +225,7 @@ def test_nodes_can_be_alone_or_among_themselves() -> None:
     assert unwired.among[KIND].count
 
 
-@pytest.mark.parametrize("count", [20, 33])
+@pytest.mark.parametrize("count", [20])
 def test_small_graphs_without_a_split_edges_or_attributes(count: int) -> None:
     labels = (np.arange(count) % 5 == 0).astype(np.int8)
     nodes = mgg.NodeTable.bare(count).with_labels(labels)
