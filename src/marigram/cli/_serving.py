@@ -14,6 +14,7 @@ import msgspec
 from marigram.cli._columns import schema_of
 from marigram.cli._config import detector_of
 from marigram.service.alerts import rules_of
+from marigram.service.kafka import topics_of
 from marigram.service.limits import Limits
 from marigram.service.tenants import Settings
 
@@ -49,6 +50,7 @@ def settings_of(
         schema=schema_of(schema, columns),
         alerts=rules,
         channels=rules.channels,
+        kafka=topics_of(tables.get("kafka", [])),
         limits=Limits(rate=rate),
         **others,
     )

@@ -19,6 +19,7 @@ from marigram.errors import MarigramError
 from marigram.service.access import Gate, Guarded, operate_desk, read, read_desk
 from marigram.service.dashboard.ledger import add_pages
 from marigram.service.errors import status_of
+from marigram.service.kafka import KafkaFeed
 from marigram.service.routes import azure, events, health, otlp, questions, replays, series, tokens
 from marigram.service.routes.answers import REFUSALS, answer
 from marigram.service.tenants import Settings, Tenant, Tenants
@@ -48,6 +49,7 @@ def build(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
     )
+    app.state.feeds = [KafkaFeed(tenants.root, topic) for topic in settings.kafka]
     app.state.tenants, app.state.gate = tenants, Gate(tenants)
     for subject in (events, series, otlp, questions, replays, tokens, health, azure):
         app.include_router(subject.router)
@@ -72,12 +74,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Deliver while the application runs; at its end finish what was taken in."""
     tenants: Tenants = app.state.tenants
     stop = asyncio.Event()
+    for feed in app.state.feeds:
+        feed.start()
     delivery = asyncio.create_task(_delivered(tenants, stop))
     warming = asyncio.create_task(asyncio.to_thread(warm))
     try:
         yield
     finally:
         stop.set()
+        for feed in app.state.feeds:
+            await asyncio.to_thread(feed.stop)
         await asyncio.wait([delivery], timeout=_PATIENCE)
         await asyncio.to_thread(tenants.close)
         await warming

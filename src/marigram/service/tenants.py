@@ -18,7 +18,7 @@ from marigram.errors import ParameterError
 from marigram.events import Batch, Schema
 from marigram.service.alerts import AlertRules, Alerts
 from marigram.service.alerts.tables import DDL
-from marigram.service.decoding import Decoder, Form
+from marigram.service.decoding import Decoder, Form, form_of
 from marigram.service.delivery import AnyChannel
 from marigram.service.desk import LedgerDesk
 from marigram.service.limits import Budget, Limits, Rate, held, unpack
@@ -30,6 +30,24 @@ from marigram.store.retention import Keep
 
 HTTP = "http"
 """Source of what clients send; their batches' names are unique within it."""
+
+
+class KafkaTopic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A topic whose messages are events.
+
+    Parameters
+    ----------
+    servers
+        Where brokers are: ``host:port``, several between commas.
+    topic
+        Its name.
+    options
+        Settings of librdkafka, such as those for TLS.
+    """
+
+    servers: str
+    topic: str
+    options: dict[str, str | int | bool] = {}
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,8 @@ class Settings:
         The user's rules for alerts, and where notices go.
     limits, keep
         What is taken in, and what is kept.
+    kafka
+        Topics that are read into the service's own tenant.
     memory, threads
         Of each tenant's fleet.
     silence
@@ -57,6 +77,7 @@ class Settings:
     schema: Schema = field(default_factory=Schema)
     alerts: AlertRules = field(default_factory=AlertRules)
     channels: Sequence[AnyChannel] = ()
+    kafka: Sequence[KafkaTopic] = ()
     limits: Limits = field(default_factory=Limits)
     keep: Keep = field(default_factory=Keep)
     memory: int | str | None = None
@@ -110,7 +131,7 @@ class Tenant:
         loop = asyncio.get_running_loop()
         with held(self.budget, len(body)):
             batch, digest = await loop.run_in_executor(
-                self._threads, self._decoded, body, encoding, form, content_type
+                self._threads, self.decoded, body, encoding, form, content_type
             )
         return await self.accept(batch, HTTP, batch_id, digest)
 
@@ -127,11 +148,10 @@ class Tenant:
         future = self.ledger.submit(batch, source, batch_id, digest, position)
         return await asyncio.wrap_future(future)
 
-    def _decoded(
+    def decoded(
         self, body: bytes, encoding: str, form: Form | None, content_type: str
     ) -> tuple[Batch, bytes]:
-        from marigram.service.decoding import form_of
-
+        """Return the batch that a body is, and its digest; a schema that is inferred from it is kept."""
         content = unpack(body, encoding, self.settings.limits)
         batch = self.decoder.decode(content, form or form_of(content_type, content), self.settings.limits)
         self._remember()
@@ -212,4 +232,4 @@ def _agreed(told: Schema, known: Mapping[str, Any] | None) -> Schema:
     return kept
 
 
-__all__ = ["HTTP", "Settings", "Tenant", "Tenants"]
+__all__ = ["HTTP", "KafkaTopic", "Settings", "Tenant", "Tenants"]
