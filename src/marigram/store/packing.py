@@ -1,7 +1,7 @@
 """Verdicts as one compressed block of bytes, from which those of one key are taken without making the others.
 
-A block: a CRC-32 of what follows but four bytes, the length of the header (u32), the header (JSON: rows, coordinates, keys, ids, and the dtype of each
-column), then the columns end to end under LZ4.  Of drifts only the rows that have one are kept.
+A block: a CRC-32 of what follows but four bytes, the length of the header (u32), the header (JSON: rows, coordinates,
+keys, ids), then the columns end to end under LZ4.  Of drifts only the rows that have one are kept.
 """
 
 from __future__ import annotations
