@@ -1,0 +1,1 @@
+"""Augmenters of a training graph, side by side."""
