@@ -120,11 +120,15 @@ def main() -> None:
             for number, body in enumerate(bodies(20, 1000, asked.keys)):
                 post(connection, body, f"warm-{number}")
             for clients in (1, 4):
+                before = server.seconds()
                 rate = durable(server, bodies(count, 1000, asked.keys, clients), clients, 1000)
-                print(f"durable, batches of 1,000, {clients} client(s): {rate:,.0f} events/s")
+                print(f"durable, batches of 1,000, {clients} client(s): {rate:,.0f} events/s", end="; ")
+                print(f"{1e3 * (server.seconds() - before) / count:.2f} ms of processor a batch")
+            before = server.seconds()
             found = latencies(server, bodies(int(asked.seconds * 100), 50, asked.keys, 7), 50, 5000.0)
             told = {f"p{q}": round(1e3 * float(np.percentile(found, q)), 1) for q in (50, 99)}
             print(f"latency at 5,000 events/s, ms: {json.dumps(told)}, worst {1e3 * found.max():.0f}")
+            print(f"{1e3 * (server.seconds() - before) / len(found):.2f} ms of processor a batch of 50")
             print(f"memory {server.memory() / 1e6:.0f} MB; stopped in {server.stop():.2f} s")
         for keys in asked.restart:
             after, killed, stopping = restarts(Path(place) / str(keys), keys)
