@@ -46,6 +46,9 @@ def serve(
 
     What is acknowledged is on the disk. The configuration may also hold [alerts] and [[channels]].
     """
+    import gc
+
+    gc.disable()  # a start makes many objects and no garbage: a tenth of its time
     from marigram.cli._serving import logged, settings_of
     from marigram.cli._values import duration, size
     from marigram.service.run import serve as run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from typing import Any, Final
@@ -62,6 +63,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
         The address is taken, or would be open to others without a token.
     """
     app = build(settings)
+    gc.freeze()  # what is there now stays; the command switched the collector off while it was made
+    gc.enable()
     try:
         check_address(host, settings, has_token=not app.state.gate.is_open)
         listener = _listening(host, port)
