@@ -147,6 +147,8 @@ class Books:
         )
         with plainly(folder / FILE):
             self.counts = self._remembered()
+            self.committed = msgspec.structs.replace(self.counts)
+            """What was committed, never behind an answer."""
             restored = self.past.restore(self.counts.seq)
             self.follower = None if follower is None else follower(self.connection)
         self.fleet, self.notices = restored.fleet, restored.notices
@@ -312,6 +314,7 @@ class Books:
                 if self.counts != before:
                     self.set_meta("counts", msgspec.to_builtins(self.counts))
                 self.connection.execute("COMMIT")
+                self.committed = msgspec.structs.replace(self.counts)
         except BaseException as error:
             self._undo(before)
             for job, _, _ in done:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 import apsw
-import msgspec
 
 from marigram.detectors.default import Detector
 from marigram.detectors.parameters import Parameters
@@ -109,7 +108,6 @@ class Ledger:
         self._wake = threading.Condition()
         self._closing = False
         self._readers: list[apsw.Connection] = []
-        self._committed = msgspec.structs.replace(self._books.counts)
         self._refused = 0
         self._saved, self._took = time.monotonic(), 0.0
         self._failure: str | None = None
@@ -200,7 +198,7 @@ class Ledger:
 
     def stats(self) -> dict[str, Any]:
         """Return counts: since ever, of the present, of the disk."""
-        counts, first = self._committed, next(iter(self._jobs), None)
+        counts, first = self._books.committed, next(iter(self._jobs), None)
         return {
             "accepted": counts.accepted,
             "duplicate": counts.duplicate,
@@ -230,7 +228,7 @@ class Ledger:
     @property
     def counts(self) -> Counts:
         """What was committed."""
-        return self._committed
+        return self._books.committed
 
     @property
     def healthy(self) -> bool:
@@ -292,7 +290,6 @@ class Ledger:
                 group = self._taken(next_tick - time.monotonic())
                 if group:
                     self._books.do(group)
-                    self._committed = msgspec.structs.replace(self._books.counts)
                     with self._wake:
                         self._rows -= sum(job.weight for job in group)
                 if time.monotonic() >= next_tick:
@@ -328,7 +325,6 @@ class Ledger:
                 self._snapshot()
         except MarigramError as error:
             _log.warning("%s", error)
-        self._committed = msgspec.structs.replace(self._books.counts)
 
     def _snapshot_due(self) -> bool:
         passed = time.monotonic() - self._saved
