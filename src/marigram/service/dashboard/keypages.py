@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+import numpy as np
 from fastapi import Request
 from nicegui import ui
 
@@ -78,16 +79,17 @@ async def key(request: Request, key: str = "", coordinate: int = 0) -> None:
             lambda one: _alert_row(page, one),
             ("None so far.", len(_HEADS)),
         )
-        seen = [-1]
+        seen: list[tuple[int, str]] = []
 
         async def look() -> None:
             nonlocal history
             desk = page.panel.desk
             rows.show(await desk.read(lambda db: tables.of_key(db, key, 50)))
             fresh = await desk.history(key, _LAST)
-            if not len(fresh) or int(fresh["seq"][-1]) == seen[0]:
+            newest = [(int(fresh["seq"][-1]), str(fresh["time"][-1]))] if len(fresh) else []
+            if newest in ([], seen):
                 return
-            seen[0], history = int(fresh["seq"][-1]), fresh
+            seen[:], history = newest, fresh
             line.text = _state(fresh)
             chart.options.clear()
             chart.options.update(series_options(fresh, coordinate))
@@ -118,8 +120,13 @@ def _state(history: Verdicts) -> str:
 
 
 def _last_event(history: Verdicts) -> list[tuple[str, str]]:
-    last = history[len(history) - 1]
+    events = np.flatnonzero(history["seq"] >= 0)
+    if not len(events):
+        return [("kind", "it fell silent; none of its events are stored any more")]
+    last = history[int(events[-1])]
     told: list[tuple[str, str]] = [("number", f"{last.seq:,}"), ("kind", last.kind.label)]
+    if events[-1] < len(history) - 1:
+        told.append(("since then", "silence"))
     if isinstance(last.value, float) and isinstance(last.lower, float) and isinstance(last.upper, float):
         told += [("value", number(last.value, 6)), ("expected", span(last.lower, last.upper))]
     told.append(("how surprising", odds(last.p_value)))
