@@ -100,7 +100,10 @@ def answered(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return False
+    except OSError:
         return False
 
 

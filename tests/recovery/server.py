@@ -55,6 +55,9 @@ class Server:
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:  # noqa: S310 - our own
                 return bool(answer.status == 200)
+        except urllib.error.HTTPError as refused:
+            refused.close()
+            return False
         except OSError:
             return False
 
