@@ -41,8 +41,8 @@ def test_a_service_from_its_first_token_to_its_audit(tmp_path: Path) -> None:
         assert json.loads(sent.stdout) == {"accepted": 1200, "duplicate": 0, "rejected": 1}
         again = marigram("send", str(table), "--url", server.url, token=token)
         assert json.loads(again.stdout) == {"accepted": 0, "duplicate": 1200, "rejected": 1}
-        with pytest.raises(ServiceError, match="401"):
-            Client(server.url).stats()
+        with Client(server.url) as nobody, pytest.raises(ServiceError, match="401"):
+            nobody.stats()
         with Client(server.url, token) as client:
             assert client.stats()["accepted"] == 1200
             assert client.key("web-1")["n"] == 600

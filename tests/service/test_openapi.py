@@ -9,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.formats import Binary
 from starlette.testclient import TestClient
 
 from marigram.service.app import build, described
@@ -17,6 +18,12 @@ from marigram.service.tenants import Settings
 CASES = 150
 """For each operation that has parameters."""
 URL = "http://127.0.0.1:8765"
+
+
+@schemathesis.serializer("application/x-protobuf")
+def as_bytes(_: Any, value: Any) -> bytes:
+    """Any bytes will do: what they should be is not described."""
+    return value.data if isinstance(value, Binary) else str(value).encode("utf-8", "replace")
 
 
 def asked(client: TestClient, case: schemathesis.Case) -> Any:
