@@ -25,6 +25,7 @@ OF_OTHER_TOOLS = {
     "--fork-strategy",
     "--full",
     "--require-hashes",
+    "--seconds",
     "--seeds",
     "--upgrade",
 }  # curl's, uv's, pip's, the benchmarks' and the experiments'
