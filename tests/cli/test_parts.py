@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer import Exit
 
 from marigram.cli._again import PREFIX, Seen, unseen
-from marigram.cli._errors import ExitCode, code_of, sentence
+from marigram.cli._errors import EXTRAS, ExitCode, code_of, guarded, sentence
 from marigram.cli._outputs import Outputs
 from marigram.cli._rejected import RejectTeller
 from marigram.cli._stop import Stop
@@ -55,6 +58,36 @@ def dealt_with(values: list[float], rejects: int = 0) -> Seen:
 
 def rows(found: Iterator[Batch]) -> list[float]:
     return [value for batch in found for value in batch.values.tolist()]
+
+
+def test_a_module_of_an_extra_that_lacks_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    def lacking(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    with pytest.raises(Exit) as ended:
+        guarded(lambda: lacking("nicegui.ui"))
+    assert ended.value.exit_code == ExitCode.USAGE
+    assert capsys.readouterr().err == (
+        "marigram: No module named 'nicegui.ui': the extra [serve] brings it: pip install 'marigram[serve]'\n"
+    )
+    with pytest.raises(Exit) as ended:
+        guarded(lambda: lacking("marigram.nothing"))
+    assert ended.value.exit_code == ExitCode.DEFECT
+
+
+def test_every_package_of_an_extra_is_known_by_the_module_that_it_brings() -> None:
+    modules: dict[str, set[str]] = {}
+    for module, packages in metadata.packages_distributions().items():
+        for package in packages:
+            modules.setdefault(re.sub(r"[-_.]+", "-", package).lower(), set()).add(module)
+    asked = [
+        re.match(r"([\w.-]+).*extra == ['\"](\w+)", line) for line in metadata.requires("marigram") or []
+    ]
+    of_extras = [(found[1].lower(), found[2]) for found in asked if found and found[2] not in {"all", "dev"}]
+    assert of_extras
+    for package, extra in of_extras:
+        found = modules.get(package)
+        assert found is None or any(EXTRAS.get(module) == extra for module in found), package
 
 
 varied = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200, unique=True)

@@ -19,6 +19,22 @@ from typer.exceptions import TyperException
 
 from marigram.errors import InputError, MarigramError, ParameterError, SnapshotError
 
+EXTRAS = {
+    module: extra
+    for extra, modules in {
+        "graph": ("lightgbm", "scipy", "sklearn", "torch", "torch_geometric"),
+        "holidays": ("holidays",),
+        "kafka": ("confluent_kafka",),
+        "plot": ("matplotlib",),
+        "serve": (
+            *("apsw", "fastapi", "google", "h11", "nicegui", "opentelemetry", "prometheus_client"),
+            *("starlette", "uvicorn"),
+        ),
+    }.items()
+    for module in modules
+}
+"""The extra that brings a module which the base does not."""
+
 
 class ExitCode(IntEnum):
     """What the process tells its caller."""
@@ -50,12 +66,23 @@ def guarded(work: Callable[[], Any]) -> Any:
     except (MarigramError, OSError, MemoryError) as error:
         say(sentence(error))
         raise Exit(code_of(error)) from None
-    except Exception:  # noqa: BLE001 - the last door: a defect must not end with a code that means something else
+    except Exception as error:  # noqa: BLE001 - the last door: a defect must not end with a code that means something else
+        extra = extra_of(error)
+        if extra is not None:
+            say(f"{error.args[0]}: the extra [{extra}] brings it: pip install 'marigram[{extra}]'")
+            raise Exit(ExitCode.USAGE) from None
         traceback.print_exc()
         say(
             "this is a defect of marigram; the lines above tell where. `marigram doctor` checks the installation"
         )
         raise Exit(ExitCode.DEFECT) from None
+
+
+def extra_of(error: BaseException) -> str | None:
+    """The extra that brings the module whose lack is the error; None for any other error."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    return EXTRAS.get(error.name.split(".")[0])
 
 
 def code_of(error: BaseException) -> ExitCode:
@@ -102,4 +129,4 @@ def mute(stream: Any) -> None:
     os.close(nowhere)
 
 
-__all__ = ["ExitCode", "code_of", "guarded", "mute", "naming", "say", "sentence"]
+__all__ = ["EXTRAS", "ExitCode", "code_of", "extra_of", "guarded", "mute", "naming", "say", "sentence"]

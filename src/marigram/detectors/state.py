@@ -42,7 +42,7 @@ def record(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
     )
 
 
-def lines(shape: int | tuple[int, ...], dtype: np.dtype[np.void]) -> np.ndarray:
+def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype[np.void]) -> np.ndarray:
     """Zeros that begin where a cache line begins: a record of six lines then lies in six, and not in seven."""
     size = int(np.prod(shape)) * dtype.itemsize
     room = np.zeros(size + LINE, np.uint8)
@@ -92,11 +92,11 @@ class StateTable:
         self.parameters = parameters
         self.d = d
         self.settings = parameters.settings()
-        self.heads = lines(capacity, HEAD)
-        self.coords = lines((capacity, d), COORDINATE)
-        self.seasons = lines((0, d), SEASON)
-        self.largest = lines(capacity if d > 1 else 0, LARGEST)
-        self.pool = lines(1, LARGEST)
+        self.heads = aligned_zeros(capacity, HEAD)
+        self.coords = aligned_zeros((capacity, d), COORDINATE)
+        self.seasons = aligned_zeros((0, d), SEASON)
+        self.largest = aligned_zeros(capacity if d > 1 else 0, LARGEST)
+        self.pool = aligned_zeros(1, LARGEST)
         self.seasonal = False
         """Whether there are season tables."""
 
@@ -124,14 +124,14 @@ class StateTable:
                 or (name == "largest" and self.d == 1)
             ):
                 continue
-            wider = lines((capacity, *array.shape[1:]), array.dtype)
+            wider = aligned_zeros((capacity, *array.shape[1:]), array.dtype)
             wider[: len(array)] = array
             setattr(self, name, wider)
 
     def make_seasonal(self) -> None:
         """Add season tables; called when the first event with a time arrives."""
         if not self.seasonal:
-            self.seasons = lines((self.capacity, self.d), SEASON)
+            self.seasons = aligned_zeros((self.capacity, self.d), SEASON)
             self.seasonal = True
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -152,7 +152,7 @@ class StateTable:
                 raise ParameterError(f"state array {name!r} has another layout than this version's")
             straight = given.flags.c_contiguous and given.flags.writeable
             if given.ctypes.data % LINE or not straight:
-                begun = lines(given.shape, given.dtype)
+                begun = aligned_zeros(given.shape, given.dtype)
                 begun[...] = given
                 given = begun
             setattr(self, name, given)

@@ -106,6 +106,7 @@ class Client:
         if attempts < 1 or not timeout > 0:
             raise ParameterError("attempts and timeout must be positive")
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
+        self._place = parts.netloc.rpartition("@")[2]
         self._path = parts.path.rstrip("/")
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._batch, self._attempts, self._timeout, self._sleep = batch, attempts, timeout, sleep
@@ -184,7 +185,7 @@ class Client:
                 status, told, content = self._once(method, path, body, headers)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                failure, after = ServiceError(0, f"{self._host} does not answer: {error}"), 0.0
+                failure, after = ServiceError(0, f"{self._place} does not answer: {error}"), 0.0
                 continue
             if status < HTTPStatus.BAD_REQUEST:
                 return content

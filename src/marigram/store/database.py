@@ -87,7 +87,9 @@ def open_writer(path: Path, ddl: Iterable[str] = (), vfs: str = NAME) -> apsw.Co
 
 
 def open_reader(path: Path, vfs: str = NAME) -> apsw.Connection:
-    """Open the database for questions only."""
+    """Open the database for questions only; ``SnapshotError`` where there is none."""
+    if not path.exists():
+        raise SnapshotError(f"{path.parent} holds no state of a service: there is no {path.name}")
     with plainly(path):
         connection = _connected(path, vfs, create=False)
         connection.pragma("query_only", True)

@@ -42,7 +42,7 @@ def test_what_goes_in_comes_out(arrays: dict[str, Any], about: dict[str, str]) -
 
 
 def test_the_reference_package_reads_it() -> None:
-    numpy = pytest.importorskip("safetensors.numpy", reason="the package safetensors is not installed")
+    numpy = pytest.importorskip("safetensors.numpy", reason="this machine lacks safetensors")
     for name, array in numpy.load(pack_tensors(some(), {"x": "y"})).items():
         np.testing.assert_array_equal(array, some()[name])
     ours, _ = unpack_tensors(numpy.save(some()))

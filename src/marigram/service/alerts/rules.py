@@ -118,7 +118,7 @@ def rules_of(config: object) -> AlertRules:
     try:
         return msgspec.convert(config, AlertRules)
     except msgspec.ValidationError as error:
-        raise ParameterError(f"[alerts]: {error}") from error
+        raise ParameterError(f"[alerts] and [[channels]] of the configuration: {error}") from error
 
 
 def _series(key: str) -> dict[str, str]:

@@ -13,17 +13,15 @@ from marigram.service.dashboard.frame import Page
 from marigram.service.dashboard.parts import (
     Rows,
     address,
-    badge,
+    alert_cells,
     button,
     checkbox,
     choice,
     field,
     link,
-    severity_text,
     table,
     tag,
     text,
-    time_cell,
 )
 
 _SHOWN: Final = 100
@@ -158,14 +156,7 @@ def _row(alert: Alert, chosen: set[str] | None) -> None:
                 (chosen.add if on else chosen.discard)(alert.id)
 
             checkbox(f"{alert.kind} of {alert.key}", alert.id in chosen, tick)
-    text("td", severity_text(alert), "number")
-    with tag("td", "key"):
-        link(alert.key or "(no key)", "key", key=alert.key)
-    with tag("td"):
-        badge(alert.kind)
-    with tag("td"):
-        badge(alert.status)
-    time_cell(alert.opened)
+    alert_cells(alert)
     text("td", "" if alert.word is None else alert.word.label)
     with tag("td", "text"):
         link(alert.text, "alert", id=alert.id)

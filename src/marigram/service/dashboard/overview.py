@@ -17,9 +17,8 @@ from marigram.service.dashboard.panel import Panel
 from marigram.service.dashboard.parts import (
     NONE,
     Rows,
-    badge,
+    alert_cells,
     link,
-    severity_text,
     table,
     tag,
     text,
@@ -164,14 +163,7 @@ def _lag(stats: Mapping[str, Any]) -> str:
 
 
 def _row(alert: Alert) -> None:
-    text("td", severity_text(alert), "number")
-    with tag("td", "key"):
-        link(alert.key or "(no key)", "key", key=alert.key)
-    with tag("td"):
-        badge(alert.kind)
-    with tag("td"):
-        badge(alert.status)
-    time_cell(alert.opened)
+    alert_cells(alert)
     with tag("td", "text"):
         link(alert.text, "alert", id=alert.id)
 

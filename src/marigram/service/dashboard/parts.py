@@ -124,6 +124,18 @@ def time_cell(ns: int | None) -> TextElement:
     return text("td", NONE if ns is None else moment(ns - ns % 1_000_000_000).replace("T", " "), "time")
 
 
+def alert_cells(alert: Alert) -> None:
+    """Write the cells that a row of an alert begins with: severity, key, kind, status, when it opened."""
+    text("td", severity_text(alert), "number")
+    with tag("td", "key"):
+        link(alert.key or "(no key)", "key", key=alert.key)
+    with tag("td"):
+        badge(alert.kind)
+    with tag("td"):
+        badge(alert.status)
+    time_cell(alert.opened)
+
+
 class Rows(Generic[T]):
     """The rows of a table that follow a list: rows that did not change are not touched, so focus stays where it is.
 
@@ -189,6 +201,7 @@ __all__ = [
     "NONE",
     "Rows",
     "address",
+    "alert_cells",
     "badge",
     "button",
     "checkbox",
