@@ -140,7 +140,7 @@ class Decoder:
 
     def _unread(self, text: bytes) -> Part:
         """Reject every line: none shows what the columns are."""
-        reason = "no line so far shows which columns there are"
+        reason = "none of the first lines is a JSON object that shows which columns there are"
         rejects = [
             Reject(NAME, number, reason, line[:_CLIP])
             for number, line in enumerate(text.split(b"\n"), 1)
