@@ -25,7 +25,7 @@ ifneq ($(wildcard ../shared/data),)
 export MARIGRAM_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo test test-all hunt check format docs lock wheel bench experiments soak clean
+.PHONY: help install demo test test-rest test-all hunt check format docs lock wheel bench experiments soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -64,9 +64,12 @@ test: install check ## lint, types, import floors, doctests, unit tests and laws
 	$(WARM)
 	$(PYTEST) -m "not slow and not recovery and not e2e"
 
-test-all: install check ## the same, and recovery, end to end and whatever is slow; nothing may be lacking
+test-rest: install ## recovery, end to end and whatever is slow; nothing may be lacking
 	$(WARM)
-	MARIGRAM_COMPLETE=1 $(PYTEST)
+	MARIGRAM_COMPLETE=1 $(PYTEST) -m "slow or recovery or e2e"
+
+test-all: export MARIGRAM_COMPLETE := 1
+test-all: test test-rest ## both, and nothing may be lacking in either
 
 hunt: install ## look for counterexamples that the fixed examples of the laws do not hold
 	MARIGRAM_HUNT=1 $(PYTEST) -m "not slow and not recovery and not e2e"

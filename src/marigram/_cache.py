@@ -35,6 +35,7 @@ KERNEL_ROOMS = (
     "fleet",
     "events",
     "graph/kernels",
+    "bridge/kernels",
     "cli/speed",
 )
 """The rooms whose files may hold compiled functions; a test refuses Numba anywhere else."""
