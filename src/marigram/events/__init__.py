@@ -6,6 +6,7 @@ what, and is inferred where nobody said.
 """
 
 from .batch import Batch, Offset, Reject
+from .entities import EntitySchema, Purpose
 from .infer import infer
 from .keys import KeyNames
 from .schema import Schema
@@ -15,8 +16,10 @@ from .times import parse_time
 
 __all__ = [
     "Batch",
+    "EntitySchema",
     "KeyNames",
     "Offset",
+    "Purpose",
     "Reject",
     "RejectSink",
     "Schema",
