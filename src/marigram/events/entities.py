@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import msgspec
+
 from marigram.errors import ParameterError
 
 from .names import hashed_name
