@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from experiments.graph_augmentation.sets import Case
 from marigram import graph as mgg
 from marigram.graph.augmenters.gate import CONTROL, gated
 from marigram.graph.augmenters.kinds import Makers, extended
+from marigram.graph.augmenters.makers import Made, Maker, known_anomalies
 from marigram.graph.detectors.auto import Candidate, tried
 from marigram.graph.detectors.jobs import Job, Scorer
 from marigram.graph.detectors.labels import job_of
@@ -98,10 +100,20 @@ class Bench:
             self._tried[kind, ratio] = tried("trees", self.learner, job)
         return self._tried[kind, ratio]
 
+    def made(self, maker: Maker, ratio: float) -> Candidate:
+        """The detector with the rows of a maker that has no name."""
+        job = self.first.job
+        count = max(1, round(ratio * len(known_anomalies(job))))
+        return tried("trees", self.learner, replace(job, added=(Made(maker, job, count, self.seed, 1.0),)))
+
     def cell(self, kind: str) -> dict[str, Any]:
         """Tune an augmenter on validation, or pass the gate, and measure on test."""
         begun = time.monotonic()
         winner, about = self._gate() if kind == "auto" else self._tuned(kind)
+        return self.measured(kind, winner, begun, **about)
+
+    def measured(self, kind: str, winner: Candidate, begun: float, **about: Any) -> dict[str, Any]:
+        """The figures of a model on test."""
         table = self.case.graph.nodes[self.case.target]
         assert table.labels is not None  # noqa: S101 - labelled graphs
         test = np.flatnonzero(table.test_mask & (table.labels >= 0))

@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from typing import Any, Literal, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from marigram.errors import InputError, ParameterError
 from marigram.graph.data import EdgeTable, EdgeType, Graph, NodeTable
@@ -119,7 +119,12 @@ class Synthesizer:
         self._diffusion: LatentDiffusion | None = None
 
     def fit(
-        self, data: Any, *, checkpoint: str | os.PathLike[str] | None = None, tell: Tell | None = None
+        self,
+        data: Any,
+        *,
+        suspects: ArrayLike | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        tell: Tell | None = None,
     ) -> Synthesizer:
         """Learn from the training nodes, from unlabelled ones as a third class, and from all their edges.
 
@@ -128,6 +133,10 @@ class Synthesizer:
         data
             A graph of any kind that :func:`marigram.graph.as_graph` takes, from 20 nodes of the labelled type; not
             changed. Without a split every node is for training.
+        suspects
+            Numbers of nodes of the labelled type whose label is not known (those of validation and test too), that are
+            taken for anomalies, by a first detector say, and learned from as such. No new edge leads to one outside
+            training.
         checkpoint
             A folder in which each stage keeps where it stands; the same call goes on from there.
         tell
@@ -136,10 +145,11 @@ class Synthesizer:
         Raises
         ------
         InputError
-            There are too few nodes, or no labels.
+            There are too few nodes, or no labels; or a suspect does not exist or has a known label.
         """
         graph, s = as_graph(data), self.settings
-        prepared = prepare(graph, s.node_type, conditioned=s.conditioned)
+        supposed = None if suspects is None else np.asarray(suspects, np.int64).ravel()
+        prepared = prepare(graph, s.node_type, conditioned=s.conditioned, suspects=supposed)
         count = int(prepared.allowed[prepared.target].sum())
         if count < FEWEST:
             raise InputError(
@@ -151,6 +161,35 @@ class Synthesizer:
         return self
 
     # --- drawing ---------------------------------------------------------------------------------------------------
+
+    def without(
+        self,
+        *,
+        diffusion: bool = True,
+        decoders: tuple[str, ...] = ASPECTS,
+        wired: bool = True,
+        isolated: bool = False,
+    ) -> Synthesizer:
+        """Return one that shares all that was learned, and draws without some parts; see the class for what they are.
+
+        What it draws is what one that was fitted without these parts would draw: they are not looked at by the others.
+
+        Raises
+        ------
+        ParameterError
+            A parameter is out of its range, or the synthesizer was not fitted.
+        """
+        drawing, old = self._ready(), self.settings
+        kept = tuple(name for name in decoders if name in old.decoders or name not in ASPECTS)
+        other = Synthesizer()
+        other.settings = replace(
+            old, diffusion=old.diffusion and diffusion, decoders=kept, wired=old.wired and wired,
+            isolated=old.isolated or isolated,
+        )  # fmt: skip
+        other.target, other.time_unit, other.report = self.target, self.time_unit, self.report
+        other._drawing = drawing.with_aspects(frozenset(kept))
+        other._diffusion = self._diffusion if diffusion else None
+        return other
 
     def sample(
         self,

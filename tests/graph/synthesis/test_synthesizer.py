@@ -217,6 +217,38 @@ def test_every_part_can_be_left_out(switch: dict[str, Any]) -> None:
     assert extra.join(social(80)).count == 90
 
 
+def test_what_shares_all_that_was_learned_draws_as_what_was_fitted_without_a_part() -> None:
+    graph = social(80)
+    whole = quick(graph)
+    before = whole.sample(10)
+    same(whole.without(diffusion=False).sample(10), quick(graph, diffusion=False).sample(10))
+    one = {"decoders": ("structure",), "isolated": True}
+    same(whole.without(**one).sample(10), quick(graph, **one).sample(10))
+    same(whole.sample(10), before)
+    assert not len(whole.without(wired=False).sample(10).joined["user"])
+    with pytest.raises(ParameterError, match="decoders"):
+        whole.without(decoders=("colour",))
+
+
+def test_suspects_are_learned_from_and_never_joined() -> None:
+    """Nobody knows an anomaly: the class is what its suspects are, whose size is three more than that of the others."""
+    graph = social(200)
+    users = graph.nodes["user"]
+    assert users.labels is not None
+    hidden = np.flatnonzero((users.labels == 1) & (users.splits[0] == Part.TRAIN))  # type: ignore[index]
+    tested = np.flatnonzero((users.labels == 1) & users.test_mask)
+    labels = users.labels.copy()
+    labels[hidden[3:]] = 0
+    graph = graph.with_nodes(user=users.with_labels(labels))
+    synth = mgg.Synthesizer(**QUICK | {"budget": 0.1}).fit(graph, suspects=tested)
+    extra = synth.sample(100)
+    assert np.nanmean(extra.nodes["user"].attributes.numeric[:, 0]) > 2
+    assert not np.isin(extra.joined["user"], tested).any()
+    for wrong in ([200], [-1], hidden[:1]):
+        with pytest.raises(InputError, match="suspect"):
+            mgg.Synthesizer().fit(graph, suspects=wrong)
+
+
 def test_nodes_can_be_alone_or_among_themselves() -> None:
     graph = social(80)
     assert not quick(graph, isolated=True).sample(10).edges

@@ -9,8 +9,7 @@ held-out partners replaced. Its row is then computed in the larger graph, as tha
 whole (``rows``) lie where no node can lie, and trees may tell them apart instead of learning from them. Where what
 makes an anomaly is how it is wired, they are nevertheless the better ones.
 
-With few anomalies the class is learned from suspects, too: the unlabelled nodes that self-training would take
-(:mod:`marigram.graph.detectors.selftrain`). They teach the generator, and are not themselves added.
+With few anomalies the class is learned from suspects, too (:mod:`marigram.graph.augmenters.suspects`).
 """
 
 from __future__ import annotations
@@ -27,11 +26,10 @@ from marigram.graph.augmenters.generated import Generated
 from marigram.graph.augmenters.joining import Draft
 from marigram.graph.augmenters.joining import join as joined
 from marigram.graph.augmenters.makers import anomalies, drafted, known_anomalies, rows_of_nodes
+from marigram.graph.augmenters.suspects import suspects
 from marigram.graph.data import Graph
 from marigram.graph.detectors.jobs import Ints, Job, Sample
 from marigram.graph.detectors.selftrain import SelfTraining
-from marigram.graph.detectors.tables import grown
-from marigram.graph.detectors.trees import TreeSettings
 from marigram.graph.hops import HopView
 
 if TYPE_CHECKING:
@@ -47,8 +45,6 @@ TRAINING, HIDDEN = 400, 96
 """Steps of learning and width of the denoiser."""
 MOST_ROWS = 4000
 """Nodes of each class from which the diffusion learns."""
-SUSPECTING = TreeSettings(rounds=100, patience=20, rate=0.1, boosters=1, forest=50)
-"""The trees that say who is suspicious."""
 
 
 @final
@@ -107,12 +103,12 @@ class Latent:
 
     def _learn(self, job: Job, view: HopView) -> _Learned:
         known = known_anomalies(job)
-        suspects = self._suspects(job, view) if self.learning is not None else known[:0]
-        anomalous = np.concatenate([known, suspects])
+        supposed = known[:0] if self.learning is None else suspects(job, self.learning, self.seed, view)
+        anomalous = np.concatenate([known, supposed])
         rng = np.random.default_rng([self.seed, 28])
         normal = _some(job.train[job.labels[job.train] != 1], rng)
         free = np.ones(len(job.labels), np.bool_)
-        free[job.train] = free[job.valid] = free[suspects] = False
+        free[job.train] = free[job.valid] = free[supposed] = False
         unknown = _some(np.flatnonzero(free), rng)
         nodes = np.concatenate([anomalous, normal, unknown])
         classes = np.repeat(
@@ -129,17 +125,6 @@ class Latent:
         place = {name: j for j, name in reversed(list(enumerate(view.features.names)))}
         absent = np.isnan(x[: len(anomalous)])
         return _Learned(space, place, anomalous, z[: len(anomalous)], absent, diffusion)
-
-    def _suspects(self, job: Job, view: HopView) -> Ints:
-        """Unlabelled nodes that self-training would let join as anomalies."""
-        assert self.learning is not None  # noqa: S101 - asked only then
-        pool = self.learning.pool(job)
-        if not len(pool):
-            return pool
-        model = grown(view, job, replace(SUSPECTING, seed=self.seed))
-        longer = self.learning.extended(job, pool, model.logits(view.rows(pool)))
-        new = longer.train[len(job.train) :]
-        return np.asarray(new[longer.labels[new] == 1])
 
     def _decoded(self, job: Job, learned: _Learned, z: Doubles, rng: np.random.Generator) -> Draft:
         """New nodes with the numbers of z and, unless they are isolated, edges as of the nearest real anomaly."""

@@ -49,6 +49,10 @@ class Drawing:
         self.decoders, self.columns, self.edges, self.known = decoders, columns, edges, known
         self.aspects = aspects
 
+    def with_aspects(self, aspects: frozenset[str]) -> Drawing:
+        """Return the same with other decoders in use."""
+        return Drawing(self.decoders, self.columns, self.edges, self.known, aspects)
+
     # --- nodes -----------------------------------------------------------------------------------------------------
 
     def nodes(self, name: str, z: Floats, classes: Ints, rng: np.random.Generator) -> Draft:

@@ -88,7 +88,9 @@ class Prepared:
         return [kind for kind in self.relations if kind[2] == name]
 
 
-def prepare(graph: Graph, node_type: str | None = None, *, conditioned: bool = True) -> Prepared:
+def prepare(
+    graph: Graph, node_type: str | None = None, *, conditioned: bool = True, suspects: Ints | None = None
+) -> Prepared:
     """Look at a graph once.
 
     Parameters
@@ -99,11 +101,14 @@ def prepare(graph: Graph, node_type: str | None = None, *, conditioned: bool = T
         The type whose labels count; by default the only one that has labels.
     conditioned
         False: every label counts as unknown.
+    suspects
+        int64: unlabelled, validation or test nodes of the target type that are learned from as anomalous ones.
 
     Raises
     ------
     InputError
-        No node type has labels, several have and none is named, or there is no training node.
+        No node type has labels, several have and none is named, there is no training node, or a suspect does not exist
+        or is a training node with a label.
     """
     target = _target(graph, node_type)
     relations = relations_of(graph)
@@ -116,6 +121,9 @@ def prepare(graph: Graph, node_type: str | None = None, *, conditioned: bool = T
         name: _classes(table) if name == target and conditioned else np.full(table.count, UNKNOWN, np.int64)
         for name, table in graph.nodes.items()
     }
+    partners = _partners(graph, relations, allowed)
+    if suspects is not None:
+        _suspect(suspects, target, allowed[target], classes[target] if conditioned else None, graph)
     moments = {name: node_times(graph, name) for name in graph.nodes}
     times = {name: NO_TIMES if moment is None else moment for name, moment in moments.items()}
     degrees = {
@@ -129,7 +137,7 @@ def prepare(graph: Graph, node_type: str | None = None, *, conditioned: bool = T
         parts = [x.numpy(), (seen - seen.mean(0, keepdims=True)) / spread]
         own[name] = np.concatenate(parts, axis=1, dtype=np.float32)
     return Prepared(
-        graph, target, relations, allowed, _partners(graph, relations, allowed), classes, own,
+        graph, target, relations, allowed, partners, classes, own,
         _around(relations, own, times), degrees, times,
     )  # fmt: skip
 
@@ -163,6 +171,18 @@ def _classes(table: NodeTable) -> Ints:
     if table.splits is not None:
         known &= table.splits[table.split] == Part.TRAIN
     return np.where(known, labels, UNKNOWN).astype(np.int64)
+
+
+def _suspect(suspects: Ints, target: str, allowed: Mask, classes: Ints | None, graph: Graph) -> None:
+    """Let suspects be learned from, and be of the class where classes are told."""
+    count = graph.nodes[target].count
+    if len(suspects) and not (suspects.min() >= 0 and suspects.max() < count):
+        raise InputError(0, f"nodes {target!r}: suspects are numbers from 0 to {count - 1}")
+    if (_classes(graph.nodes[target])[suspects] != UNKNOWN).any():
+        raise InputError(0, f"nodes {target!r}: a suspect is a training node whose label is known")
+    allowed[suspects] = True
+    if classes is not None:
+        classes[suspects] = 1
 
 
 def _partners(

@@ -1,0 +1,1 @@
+"""The synthesizer without one part at a time."""
