@@ -46,6 +46,20 @@ def test_strangers_are_found_out() -> None:
     assert all(d.wasserstein > 5 for d in found.features)
     assert found.nearest.copies == 0
     assert found.nearest.ratio > 3
+    assert found.placed[1] == 0
+
+
+def test_where_attributes_have_few_values_real_nodes_are_copies_too() -> None:
+    users = DATA.nodes["user"]
+    flags = mgg.Columns.of_numbers((users.attributes.numeric > 0).astype(np.float32))
+    data = DATA.with_nodes(user=users.with_attributes(flags))
+    train = mgg.augment(data, "duplicate", 2.0)
+    [found] = mgg.Fidelity.of(data, train).classes
+    assert found.nearest.copies == 1
+    assert found.copies_real > 0.9
+    assert found.placed[0] < 0.05
+    assert found.placed[1] < 1
+    assert "attributes exactly of a training node, real and new" in mgg.Fidelity.of(data, train).html
 
 
 def test_rejected_nodes_and_their_edges_are_gone() -> None:

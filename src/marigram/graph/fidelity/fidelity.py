@@ -14,6 +14,7 @@ from marigram.graph.data import Graph, NodeTable
 from marigram.graph.detectors.labels import target_of
 from marigram.graph.fidelity.measures import (
     Nearness,
+    copies,
     described,
     kolmogorov_smirnov,
     nearness,
@@ -113,6 +114,12 @@ class Likeness:
         of telling the real nodes of the class from normal ones: what ``auc_normal`` should come to.
     nearest
         Distance to training nodes of the class, and copies, by attributes.
+    copies_real
+        Share of the real ones whose attributes are exactly those of a training node of the class: where attributes have
+        few values, new ones cannot but have as many.
+    placed
+        Shares of real and of new ones whose attributes, degrees and means over neighbours are all those of a training
+        node of the class: copies of a node where it stands.
     """
 
     node_type: str
@@ -131,6 +138,8 @@ class Likeness:
     auc_normal: float
     auc_real: float
     nearest: Nearness
+    copies_real: float
+    placed: tuple[float, float]
 
 
 @final
@@ -302,6 +311,8 @@ def _likeness(data: Graph, joined: Graph, target: str, label: int, seed: int) ->
         auc_normal=two_sample_auc(x_normal, x_new, seed=seed),
         auc_real=two_sample_auc(x_normal, x_real, seed=seed),
         nearest=nearness(x_new[:, own], x_train[:, own]),
+        copies_real=copies(x_real[:, own], x_train[:, own], own=not held_out),
+        placed=(copies(x_real, x_train, own=not held_out), copies(x_new, x_train)),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ nearest-neighbour ratio    median distance of a new row to the nearest training 
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -130,10 +131,34 @@ def nearness(new: Floats, train: Floats) -> Nearness:
     np.fill_diagonal(own, np.inf)
     usual = float(np.median(own.min(1)))
     nearest = _distances(a, b).min(1)
-    exact = {row.tobytes() for row in np.ascontiguousarray(train)}
-    copies = float(np.mean([row.tobytes() in exact for row in np.ascontiguousarray(new)]))
     ratio = float(np.median(nearest)) / usual if usual > 0 else float("nan")
-    return Nearness(ratio, copies)
+    return Nearness(ratio, copies(new, train))
+
+
+def copies(rows: Floats, train: Floats, *, own: bool = False) -> float:
+    """Return the share of rows that are exactly a training row; NaN without rows.
+
+    Few flags and categories have few combinations, so that real rows are such copies, too: what matters is how many
+    more there are among new ones.
+
+    Parameters
+    ----------
+    rows, train
+        float32 (n, D) and (m, D); NaN equals NaN.
+    own
+        The rows are the training rows themselves: each is compared with the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> train = np.array([[0, 1], [1, 1], [0, 1]], np.float32)
+    >>> copies(np.array([[1, 1], [1, 0]], np.float32), train), round(copies(train, train, own=True), 2)
+    (0.5, 0.67)
+    """
+    if not len(rows):
+        return float("nan")
+    seen = Counter(row.tobytes() for row in np.ascontiguousarray(train) + np.float32(0))  # -0 is 0
+    return float(np.mean([seen[row.tobytes()] > own for row in np.ascontiguousarray(rows) + np.float32(0)]))
 
 
 def _distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -173,4 +198,6 @@ def wasserstein(first: NDArray[np.float64], second: NDArray[np.float64]) -> floa
     return float((np.abs(a - b) * np.diff(at)).sum())
 
 
-__all__ = ["Nearness", "described", "kolmogorov_smirnov", "nearness", "two_sample_auc", "wasserstein"]
+__all__ = [
+    "Nearness", "copies", "described", "kolmogorov_smirnov", "nearness", "two_sample_auc", "wasserstein",
+]  # fmt: skip

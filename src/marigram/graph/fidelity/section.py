@@ -41,7 +41,8 @@ def _class(one: Likeness) -> str:
         ("anomalous among labelled neighbours, real and new", " and ".join(map(_figure, one.homophily))),
         ("relations, total variation distance", _figure(one.relations)),
         ("distance to the nearest training node over the usual one", _figure(one.nearest.ratio)),
-        ("exact copies of a training node", f"{100 * one.nearest.copies:.1f} %"),
+        ("attributes exactly of a training node, real and new", _shares(one.copies_real, one.nearest.copies)),
+        ("also its degrees and means over neighbours", _shares(*one.placed)),
     ]
     figures = html.table(
         "", [("", False), ("", True)], [[(name, False), (value, True)] for name, value in rows]
@@ -74,6 +75,10 @@ def _row(d: Distribution) -> list[html.Cell]:
     cells = [_figure(d.ks), _figure(d.wasserstein), number(d.real), number(d.new)]
     missing = f"{100 * d.missing_real:.0f} and {100 * d.missing_new:.0f} %"
     return [html.words(d.name), *((cell, True) for cell in cells), (missing, True)]
+
+
+def _shares(real: float, new: float) -> str:
+    return f"{100 * real:.1f} and {100 * new:.1f} %"
 
 
 def _figure(value: float) -> str:
