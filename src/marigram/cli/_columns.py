@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from marigram.cli._shard import Shard
+from marigram.engines.kafka.reader import is_address
 from marigram.errors import InputError, ParameterError
 from marigram.events import Schema, Source, open_source
+
+if TYPE_CHECKING:
+    from marigram.engines.kafka.source import KafkaSource
 
 
 def schema_of(file: Path | None, columns: Mapping[str, Any]) -> Schema:
@@ -19,13 +24,23 @@ def schema_of(file: Path | None, columns: Mapping[str, Any]) -> Schema:
     return Schema.from_mapping(told | {name: setting for name, setting in columns.items() if setting})
 
 
-def opened(sources: Sequence[str], schema: Schema, **options: Any) -> Source:
+def opened(
+    sources: Sequence[str], schema: Schema, *, shard: Shard | None = None, **options: Any
+) -> Source | KafkaSource:
     """Open the sources; columns that are not there are the input's fault.
 
-    `options` are those of `open_source`.
+    `options` are those of `open_source`. A topic of Kafka is read alone, and only the partitions of the `shard`.
     """
+    topics = [source for source in sources if is_address(source)]
+    if topics and len(sources) > 1:
+        raise ParameterError(f"{topics[0]}: a topic of Kafka is read alone, without other sources")
     try:
-        return open_source(sources, schema, **options)
+        if not topics:
+            return open_source(sources, schema, **options)
+        from marigram.engines.kafka.source import KafkaSource
+
+        choose = list if shard is None else shard.partitions
+        return KafkaSource(topics[0], schema, choose=choose, **options)
     except ParameterError as error:
         raise InputError(0, str(error)) from error
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from marigram.cli._errors import naming
+from marigram.engines.kafka.reader import is_address
 from marigram.errors import ParameterError
 from marigram.events import Reject
 from marigram.events.sinks import RejectSink, Sink, open_rejects, open_sink
@@ -52,9 +53,7 @@ class Outputs:
         self._out: Sink | None = None
         self._rejects: RejectSink | None = None
         if out is not None:
-            self._out = _usable(
-                "--out", out, lambda: open_sink(out, start=self._start("out"), resumable=resumable)
-            )
+            self._out = _usable("--out", out, lambda: _sink(out, self._start("out"), resumable))
         if rejects is not None:
             start = self._start("rejects")
             self._rejects = _usable("--rejects", rejects, lambda: open_rejects(rejects, start=start))
@@ -89,7 +88,7 @@ class Outputs:
         stood = {}
         for name, sink in self._sinks():
             with naming(self._paths[name]):
-                stood[name] = {"path": os.path.abspath(str(self._paths[name])), "at": sink.flush()}
+                stood[name] = {"path": _place(self._paths[name]), "at": sink.flush()}
         return stood
 
     def close(self) -> None:
@@ -106,11 +105,20 @@ class Outputs:
 
     def _start(self, name: str) -> Any:
         stood = self._stood.get(name)
-        return (
-            stood["at"]
-            if stood is not None and stood["path"] == os.path.abspath(str(self._paths[name]))
-            else None
-        )
+        return stood["at"] if stood is not None and stood["path"] == _place(self._paths[name]) else None
+
+
+def _place(path: Path | None) -> str:
+    """What a file or topic is known by in another folder, too."""
+    return str(path) if is_address(path) else os.path.abspath(str(path))
+
+
+def _sink(out: Path, start: Any, resumable: bool) -> Sink:
+    if is_address(out):
+        from marigram.engines.kafka.sink import KafkaSink
+
+        return KafkaSink(str(out), start=start)
+    return open_sink(out, start=start, resumable=resumable)
 
 
 def _usable(option: str, path: Path, opened: Callable[[], S]) -> S:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -25,15 +25,20 @@ from marigram.cli._errors import mute
 from marigram.cli._outputs import Outputs
 from marigram.cli._report import Report
 from marigram.cli._sample import Sample
+from marigram.cli._shard import Shard, Sieve
 from marigram.cli._stop import Stop
 from marigram.cli._totals import Summary, Totals
 from marigram.detectors.default import Detector
-from marigram.errors import InputError
+from marigram.engines.kafka.reader import is_address
+from marigram.errors import InputError, ParameterError
 from marigram.events import Batch, Schema, Source
 from marigram.fleet import Fleet
 from marigram.store import Checkpoint, Position
 from marigram.store.silence import SilenceWatch
 from marigram.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from marigram.engines.kafka.source import KafkaSource
 
 BATCH_ROWS = 1 << 15
 """Rows judged at once: as fast as more of them, and the columns of a batch take half the memory."""
@@ -56,11 +61,21 @@ class Job:
     state: Path | None = None
     threads: int = 1
     memory: int | None = None
+    shard: Shard | None = None
+
+    def __post_init__(self) -> None:
+        if self.shard is not None and self.detector.parameters.pool:
+            raise ParameterError("pool=True lets keys share a tail: they cannot be shared out by --shard")
 
     @property
     def comes_once(self) -> bool:
         """Whether a source cannot be read a second time."""
-        return not all(os.path.isfile(source) for source in self.sources)
+        return not all(os.path.isfile(source) or is_address(source) for source in self.sources)
+
+    @property
+    def by_keys(self) -> bool:
+        """Whether this process is to look at every event and keep those of its own keys."""
+        return self.shard is not None and not any(is_address(source) for source in self.sources)
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -78,6 +93,7 @@ class Job:
             "detector": msgspec.to_builtins(self.detector.parameters),
             "schema": self.schema.to_mapping(),
             "lateness": self.lateness,
+            "shard": None if self.shard is None else str(self.shard),
         }
 
     def fleet(self) -> Fleet:
@@ -123,6 +139,7 @@ class Pipeline:
         self._memory = _Memory()
         self._offset: Any = None
         self._silence = SilenceWatch() if job.follow else None
+        self._sieve = Sieve(job.shard) if job.shard is not None and job.by_keys else None
         self._lines = 0
         self._ended = False
         self.schema = job.schema
@@ -175,11 +192,11 @@ class Pipeline:
             self._report.note(f"going on after {self._memory.totals.rows:,} events, as {job.state} has it")
         return checkpoint, checkpoint.position
 
-    def _opened(self) -> Source:
+    def _opened(self) -> Source | KafkaSource:
         """The source; from its beginning, or behind what was dealt with."""
         job = self._job
         start = None if job.comes_once else self._offset
-        source = opened(job.sources, self.schema, start=start, **job.reading)
+        source = opened(job.sources, self.schema, start=start, shard=job.shard, **job.reading)
         self._stack.callback(source.close)
         if not self._memory.schema:
             self._report.inferred(source)
@@ -188,10 +205,12 @@ class Pipeline:
         return source
 
     def _use(self, schema: Schema) -> None:
+        if self._job.shard is not None:
+            self._job.shard.check(schema)
         self.schema = schema
         self._alerts.names = schema.values if schema.d > 1 else None
 
-    def _judge_all(self, stop: Stop, source: Source | None) -> bool:
+    def _judge_all(self, stop: Stop, source: Source | KafkaSource | None) -> bool:
         """Judge what the last run had accepted and then what comes; whether a state may say that it is dealt with."""
         checkpoint, once = self._checkpoint, self._job.comes_once
         if checkpoint is not None and source is None:
@@ -211,7 +230,7 @@ class Pipeline:
         self._ended = not stop.code
         return True
 
-    def _batches(self, source: Source | None) -> Iterator[Batch]:
+    def _batches(self, source: Source | KafkaSource | None) -> Iterator[Batch]:
         source = source or self._opened()
         self._lines = source.lines
         for batch in unseen(source, self._memory.seen) if self._job.comes_once else source:
@@ -221,18 +240,19 @@ class Pipeline:
 
     def _judge(self, batch: Batch) -> bool:
         """Deal with one batch; False when nobody listens any more."""
-        keys = None if batch.key_codes is None else (batch.key_codes, batch.key_names)
-        verdicts = self._fleet.update(keys, batch.values, batch.times, batch.ids)
-        self._outputs.write(verdicts, batch.rejects)
+        ours = batch if self._sieve is None else self._sieve.of(batch)
+        keys = None if ours.key_codes is None else (ours.key_codes, ours.key_names)
+        verdicts = self._fleet.update(keys, ours.values, ours.times, ours.ids)
+        self._outputs.write(verdicts, ours.rejects)
         for notice in batch.notices:
             self._report.note(notice)
-        self._report.rejected(batch.rejects)
+        self._report.rejected(ours.rejects)
         told = self._alerts.count
         heard = self._tell(verdicts) and self._tell(self._fallen_silent(batch))
         if self._sample is not None:
             self._sample.take(verdicts)
         memory = self._memory
-        memory.totals.add(verdicts, len(batch.rejects))
+        memory.totals.add(verdicts, len(ours.rejects))
         memory.totals.alerts += self._alerts.count - told
         memory.seen.add(batch)
         self._offset = batch.offset
@@ -270,7 +290,7 @@ class Pipeline:
             raise RuntimeError(
                 f"{seen.rows} rows and {seen.rejects} rejects are not the {self._lines} lines read"
             )
-        if self._ended and totals.rows == 0:
+        if self._ended and totals.rows == 0 and not (self._job.shard is not None and self._lines):
             where = ", ".join(self._job.sources)
             read = (
                 f"none of the {totals.rejects:,} lines of {where} can be used"

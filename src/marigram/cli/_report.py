@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from marigram.cli._totals import Summary
+    from marigram.engines.kafka.source import KafkaSource
 
 _LONG_WORK = 1.0
 """Seconds after which a person wants to see that it moves."""
@@ -48,7 +49,7 @@ class Report:
         self._bar: Progress | None = None
         self._shown = not quiet and sys.stderr.isatty()
 
-    def inferred(self, source: Source) -> None:
+    def inferred(self, source: Source | KafkaSource) -> None:
         """Say which column was taken for what and why, and the TOML that fixes it."""
         if self._quiet or not source.reasons:
             return

@@ -36,6 +36,14 @@ def watch(
             "--state", metavar="DIR", help="Keep the state there, and go on exactly where it stopped."
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Be process I of N: judge the keys that are its own. Files and state get I-of-N into their names.",
+        ),
+    ] = None,
     plot: o.Plot = None,
     alpha: o.Alpha = None,
     config: o.Config = None,
@@ -49,6 +57,8 @@ def watch(
 ) -> None:
     """Judge a stream: tell anomalies from drift, each with the range that was expected.
 
+    A SOURCE and --out may also be a topic of Kafka, kafka://HOST:PORT/TOPIC, of JSON objects.
+
     Alerts go to standard output, one readable line each on a terminal, one JSON object each in a pipe. Everything
     else goes to standard error.
     """
@@ -56,8 +66,13 @@ def watch(
     from marigram.cli._config import detector_of
     from marigram.cli._pipeline import Job
     from marigram.cli._run import Show, watch_job
+    from marigram.cli._shard import Shard
     from marigram.cli._values import duration, size
 
+    part = None if shard is None else Shard.parse(shard)
+    out, rejects, plot = (
+        path if part is None or path is None else part.beside(path) for path in (out, rejects, plot)
+    )
     columns = {"time": time, "key": key, "values": value, "id": id, "tz": tz, "format": format}
     job = Job(
         sources=sources,
@@ -68,9 +83,10 @@ def watch(
         strict=strict,
         out=out,
         rejects=rejects,
-        state=state,
+        state=state if part is None or state is None else part.beside(state),
         threads=threads,
         memory=None if memory is None else size(memory, "--memory"),
+        shard=part,
     )
     show = Show(told=alerts, everything=everything, json=json, quiet=quiet, plot=plot, fail_on=fail_on or ())
     raise typer.Exit(watch_job(job, show))

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
-from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 import apsw
 import msgspec
 
-from marigram.errors import ParameterError
+from marigram.engines.kafka.reader import Address, Piece, TopicReader
+from marigram.errors import InputError, ParameterError
 from marigram.service.tenants import KafkaTopic, Tenant
 from marigram.store.books import Receipt
 from marigram.store.database import FullError
@@ -47,61 +46,61 @@ class KafkaFeed(threading.Thread):
         super().__init__(name=f"kafka {topic.topic}", daemon=True)
         self._tenant, self._topic = tenant, topic
         self._stopping = threading.Event()
-        self._consumer = _consumer(topic)
+        self._reader = TopicReader(Address(topic.servers, topic.topic, topic.options), missing="earliest")
 
     def run(self) -> None:
         """Read; what cannot be taken in now is tried again."""
-        assigned = False
+        begun = False
         try:
             while not self._stopping.is_set():
-                if not assigned:
-                    assigned = self._assign()
-                    continue
-                messages = [one for one in self._consumer.consume(_MOST, _SECONDS) if one.error() is None]
-                messages.sort(key=lambda one: (one.partition(), one.offset()))
-                for partition, part in groupby(messages, key=lambda one: one.partition()):
-                    self._take(partition, list(part))
+                pieces = self._read() if begun else []
+                begun = begun or self._begin()
+                for piece in pieces:
+                    self._take(piece)
         finally:
-            self._consumer.close()
+            self._reader.close()
 
     def stop(self) -> None:
         """End, after the batch in hand."""
         self._stopping.set()
         self.join()
 
-    def _assign(self) -> bool:
+    def _begin(self) -> bool:
         """Begin with all partitions where they stand; False while the brokers do not answer."""
-        import confluent_kafka as kafka
-
-        try:
-            found = self._consumer.list_topics(self._topic.topic, timeout=5.0).topics[self._topic.topic]
-        except kafka.KafkaException as error:
-            _log.warning("%s: %s", self._topic.topic, error)
-            self._stopping.wait(1.0)
-            return False
         at: dict[str, str] = dict(self._tenant.ledger.read(_positions))
-        places = []
-        for partition in sorted(found.partitions):
-            known = at.get(self._source(partition))
-            offset = kafka.OFFSET_BEGINNING if known is None else int(known)
-            places.append(kafka.TopicPartition(self._topic.topic, partition, offset))
-        self._consumer.assign(places)
-        return bool(places)
+        try:
+            partitions = self._reader.partitions(seconds=5.0)
+        except InputError as error:
+            self._wait(error)
+            return False
+        if not partitions:
+            self._wait("there is no such topic yet")
+            return False
+        places = {one: int(at[self._source(one)]) for one in partitions if self._source(one) in at}
+        self._reader.begin(partitions, places)
+        return True
 
-    def _take(self, partition: int, messages: Sequence[Any]) -> Receipt | None:
+    def _read(self) -> list[Piece]:
+        try:
+            return self._reader.take(_MOST, _SECONDS)
+        except InputError as error:
+            self._wait(error)
+            return []
+
+    def _wait(self, error: Exception | str) -> None:
+        _log.warning("%s: %s", self._topic.topic, error)
+        self._stopping.wait(1.0)
+
+    def _take(self, piece: Piece) -> Receipt | None:
         """Hand in messages of one partition; returns when they are on the disk, or the end has come."""
-        lines = [(one.value() or b"").replace(b"\n", b" ") for one in messages]
-        batch, _ = self._tenant.decoded(b"\n".join(lines), "", "lines", "")
-        first, last = messages[0].offset(), messages[-1].offset()
+        batch, _ = self._tenant.decoded(b"\n".join(piece.values), "", "lines", "")
+        source, span = self._source(piece.partition), f"{piece.offsets[0]}-{piece.offsets[-1]}"
         while not self._stopping.is_set():
             try:
-                accepted = self._tenant.ledger.submit(
-                    batch, self._source(partition), f"{first}-{last}", b"", str(last + 1)
-                )
+                accepted = self._tenant.ledger.submit(batch, source, span, b"", str(piece.next_offset))
                 return accepted.result()
             except (BusyError, FullError) as error:
-                _log.warning("%s: %s", self._topic.topic, error)
-                self._stopping.wait(1.0)
+                self._wait(error)
         return None
 
     def _source(self, partition: int) -> str:
@@ -119,25 +118,6 @@ def topics_of(config: object) -> tuple[KafkaTopic, ...]:
         return msgspec.convert(config, tuple[KafkaTopic, ...])
     except msgspec.ValidationError as error:
         raise ParameterError(f"[[kafka]]: {error}") from error
-
-
-def _consumer(topic: KafkaTopic) -> Any:
-    try:
-        import confluent_kafka as kafka
-    except ImportError as error:
-        raise ParameterError('Kafka needs its client: pip install "marigram[kafka]"') from error
-    settings = {
-        "isolation.level": "read_committed",
-        **topic.options,
-        "bootstrap.servers": topic.servers,
-        "group.id": "marigram",
-        "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
-    }
-    try:
-        return kafka.Consumer(settings)
-    except kafka.KafkaException as error:
-        raise ParameterError(f"[[kafka]] {topic.topic}: {error}") from error
 
 
 __all__ = ["KafkaFeed", "topics_of"]
