@@ -49,6 +49,10 @@ def serve(
     import gc
 
     gc.disable()  # a start makes many objects and no garbage: a tenth of its time
+    from marigram.cli._spared import spare_pandas, spare_scipy
+
+    spare_scipy()
+    spare_pandas()
     from marigram.cli._serving import logged, settings_of
     from marigram.cli._values import duration, size
     from marigram.service.run import serve as run

@@ -41,7 +41,7 @@ GROUP: Final = 1 << 16
 """Rows that are committed at once."""
 WAITING: Final = 1 << 20
 """Rows that may wait."""
-SNAPSHOT_ROWS: Final = 1 << 19
+SNAPSHOT_ROWS: Final = 1 << 18
 """Rows after which a snapshot is due: what a restart has to go through again."""
 SNAPSHOT_SECONDS: Final = 300.0
 SNAPSHOT_SHARE: Final = 20.0

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import apsw
 import msgspec
+import numpy as np
 
 from marigram.errors import SnapshotError
 from marigram.events.keys import KeyNames
@@ -107,7 +108,7 @@ class Past:
     def build(self, upto: int, windows: Sequence[Window]) -> Fleet:
         """Return the fleet after entry ``upto`` had the events of these windows never come."""
         fleet, start = self.beginning()
-        names = KeyNames()
+        names = _many_names()
         for entry in entries(self.connection, start, upto):
             apply_elsewhere(entry, fleet, names, windows)
         return fleet
@@ -137,7 +138,7 @@ class Past:
         rolled = 0 if row is None or row[0] is None else int(row[0])
         if rolled > seq:
             fleet, seq = self.build(rolled, self.windows(rolled)), rolled
-        names = KeyNames()
+        names = _many_names()
         for entry in entries(self.connection, seq, last):
             apply(entry, fleet, names)
         return Restored(fleet, notices, last - seq)
@@ -147,6 +148,13 @@ class Past:
         if fleet.note != {"seq": seq}:
             raise SnapshotError(f"{path} is of another moment than its name says")
         return fleet
+
+
+def _many_names() -> KeyNames:
+    """Return an empty list of keys with its compiled table: each entry of the log names its keys anew."""
+    names = KeyNames()
+    names.codes_in(np.zeros(0, np.uint8), np.zeros((0, 2), np.int64))
+    return names
 
 
 __all__ = ["KEPT", "Past", "Restored"]
