@@ -31,7 +31,7 @@ def test_neither_scipy_nor_pandas_is_imported_and_linear_algebra_compiles_afterw
 
 
 def test_pandas_that_is_there_already_stays() -> None:
-    import pandas
+    import pandas as pd
 
     _spared.spare_pandas()
-    assert sys.modules["pandas"] is pandas
+    assert sys.modules["pandas"] is pd
