@@ -9,6 +9,7 @@ import os
 import random
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ class Sender(threading.Thread):
 
 
 @pytest.mark.recovery
-def test_what_is_acknowledged_is_there_once_after_every_kill(tmp_path: Path) -> None:
+def test_what_is_acknowledged_is_there_once_after_every_kill(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     chance, stop = random.Random(5), threading.Event()
     with Server(tmp_path / "state", "--no-silence", "--key", "host", "--value", "load", code=QUICK) as server:
         server.start()
@@ -88,6 +91,8 @@ def test_what_is_acknowledged_is_there_once_after_every_kill(tmp_path: Path) -> 
     assert min(sender.sent for sender in senders) > KILLS // 10
     assert sum(sender.sent for sender in senders) > 2 * KILLS
     assert_all_there(tmp_path / "state", [sender.sent for sender in senders])
+    record_property("kills", KILLS)
+    record_property("events", ROWS * sum(sender.sent for sender in senders))
 
 
 def assert_all_there(folder: Path, sent: list[int]) -> None:

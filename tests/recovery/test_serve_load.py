@@ -9,14 +9,14 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.recovery.server import Server
+from tests.recovery.server import COMMAND, Server
 from tests.store.streams import told
 
 from marigram import Client
@@ -26,6 +26,24 @@ SOAK = bool(os.environ.get("MARIGRAM_SOAK"))
 GARBAGE = 1 << 30 if SOAK else 1 << 25
 SECONDS = 60.0 if SOAK else 8.0
 MOST = 64 << 20
+CAUGHT_UP = 30.0
+"""Seconds after a rush by which nothing waits any more."""
+RATE, ROWS = 4000, 500
+HASTE = b"\n".join(b'{"host": "h%d", "load": %d}' % (i % 50, i % 7) for i in range(ROWS))
+SLOW = f"""
+import time
+from marigram.cli import main
+from marigram.store.books import Books
+from marigram.store.ledger import Ledger
+events = Books.events
+def slowly(books, batch, *others):
+    time.sleep(len(batch) / {RATE})
+    return events(books, batch, *others)
+Books.events = slowly
+Ledger.__init__.__kwdefaults__["waiting"] = 3 * {ROWS}
+main()
+"""
+"""The service with a disk as slow as the quota, and a short queue before it."""
 
 
 def post(connection: http.client.HTTPConnection, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
@@ -67,7 +85,9 @@ def lines_of(body: bytes, headers: dict[str, str]) -> int:
 
 
 @pytest.mark.recovery
-def test_garbage_is_told_line_by_line_and_takes_no_memory(tmp_path: Path) -> None:
+def test_garbage_is_told_line_by_line_and_takes_no_memory(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     bomb = gzip.compress(bytes(1 << 28))
     with Server(tmp_path / "state", "--key", "host", "--value", "load", "--no-silence") as server:
         server.start()
@@ -84,45 +104,66 @@ def test_garbage_is_told_line_by_line_and_takes_no_memory(tmp_path: Path) -> Non
                 assert post(connection, bomb, Content_Encoding="gzip")[0] == 413
                 worst = max(worst, server.memory() - before)
         assert answered == sent
-        assert max(worst, server.memory() - before) < MOST
+        worst = max(worst, server.memory() - before)
+        assert worst < MOST
+        record_property("lines", sent)
+        record_property("grown, MiB", worst / (1 << 20))
         connection.close()
         assert server.process is not None
         server.stop()
 
 
 @pytest.mark.recovery
-def test_too_much_is_put_off_and_nothing_else(tmp_path: Path) -> None:
-    rate, rows = 4000, 500
-    body = b"\n".join(b'{"host": "h%d", "load": %d}' % (i % 50, i % 7) for i in range(rows))
-    options = ("--rate", str(rate), "--key", "host", "--value", "load", "--no-silence")
-    with Server(tmp_path / "state", *options) as server:
+@pytest.mark.parametrize("bound", ["quota", "queue"])
+def test_too_much_is_put_off_and_nothing_else(
+    tmp_path: Path, bound: str, record_property: Callable[[str, object], None]
+) -> None:
+    options = ("--key", "host", "--value", "load", "--no-silence")
+    quota = ("--rate", str(RATE)) if bound == "quota" else ()
+    with Server(tmp_path / "state", *quota, *options, code=COMMAND if quota else SLOW) as server:
         server.start()
-        statuses: dict[int, int] = {}
-        until, lock = time.monotonic() + SECONDS, threading.Lock()
-
-        def hurry() -> None:
-            with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
-                while time.monotonic() < until:
-                    status, _ = post(connection, body)
-                    with lock:
-                        statuses[status] = statuses.get(status, 0) + 1
-                    time.sleep(4 * rows / (10 * rate))  # ten times the rate, from four of these
-
         with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
             for _ in range(3):
-                post(connection, body)
+                assert post(connection, HASTE)[0] == 200
         before = server.memory()
-        threads = [threading.Thread(target=hurry) for _ in range(4)]
+        rush = Rush(server.port)
+        grown = server.memory() - before
+        assert grown < MOST
+        assert set(rush.statuses) == {200, 429}
+        with Client(server.url) as client:
+            ended, stats = time.monotonic(), client.stats()
+            while stats["waiting"]:
+                assert time.monotonic() - ended < CAUGHT_UP
+                time.sleep(0.05)
+                stats = client.stats()
+        assert stats["lag_seconds"] == 0.0
+        assert stats["accepted"] == ROWS * (rush.statuses[200] + 3)
+        record_property("answers", rush.statuses)
+        record_property("grown, MiB", grown / (1 << 20))
+        record_property("caught up after, s", time.monotonic() - ended)
+
+
+class Rush:
+    """Ten times what is taken, from several at once; the statuses of the answers, counted."""
+
+    def __init__(self, port: int, senders: int = 4) -> None:
+        self.statuses: dict[int, int] = {}
+        self._port, self._pause = port, senders * ROWS / (10 * RATE)
+        self._until, self._lock = time.monotonic() + SECONDS, threading.Lock()
+        threads = [threading.Thread(target=self._hurry) for _ in range(senders)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert server.memory() - before < MOST
-        assert set(statuses) == {200, 429}
-        with Client(server.url) as client:
-            stats = client.stats()
-        assert (stats["waiting"], stats["lag_seconds"]) == (0, 0.0)
-        assert stats["accepted"] == rows * (statuses[200] + 3)
+
+    def _hurry(self) -> None:
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
+            while time.monotonic() < self._until:
+                began = time.monotonic()
+                status, _ = post(connection, HASTE)
+                with self._lock:
+                    self.statuses[status] = self.statuses.get(status, 0) + 1
+                time.sleep(max(0.0, self._pause - (time.monotonic() - began)))
 
 
 @pytest.mark.recovery

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,9 @@ def assert_opens(folder: Path, files: dict[str, bytearray], kept: int, states: l
 
 
 @pytest.mark.recovery
-def test_a_bit_that_flips_is_found_or_changes_nothing(tmp_path: Path) -> None:
+def test_a_bit_that_flips_is_found_or_changes_nothing(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     stream, whole = batches(12, rows=60, keys=3), tmp_path / "whole"
     whole.mkdir()
     books = Books(whole, silence=False)
@@ -146,6 +149,7 @@ def test_a_bit_that_flips_is_found_or_changes_nothing(tmp_path: Path) -> None:
             detected += 1
         books.connection.close()
     assert detected > FLIPS // 2
+    record_property("detected", f"{detected} of {FLIPS}")
 
 
 def content(books: Books) -> tuple[Any, ...]:
