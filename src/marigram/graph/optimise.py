@@ -223,6 +223,11 @@ def mixed(seed: int, stage: str, step: int) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
+def half_precision(device: str) -> torch.autocast:
+    """Return a context in which a GPU multiplies in bfloat16; on the CPU nothing changes."""
+    return torch.autocast(device, torch.bfloat16, enabled=device == "cuda")
+
+
 @contextmanager
 def quiet_torch(seed: int, threads: int) -> Iterator[None]:
     """Seed torch and set its threads for the time of the block; both are as before afterwards."""
@@ -269,4 +274,6 @@ class Draw:
         return np.asarray(self.rows[np.minimum(places, len(self.rows) - 1)])
 
 
-__all__ = ["Checkpoint", "Draw", "Plan", "Trace", "even_shares", "mixed", "optimise", "quiet_torch"]
+__all__ = [
+    "Checkpoint", "Draw", "Plan", "Trace", "even_shares", "half_precision", "mixed", "optimise", "quiet_torch",
+]  # fmt: skip

@@ -110,9 +110,11 @@ class SynthesizerSettings:
 
     @property
     def place(self) -> str:
-        """Where decoders and denoiser are computed."""
+        """Where decoders and denoiser are computed; a ``ParameterError`` when that is not on this machine."""
         if self.device == "auto":
             return "cuda" if torch.cuda.is_available() else "cpu"
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ParameterError("device is 'cuda', and torch finds no GPU here")
         return self.device
 
 

@@ -281,6 +281,9 @@ def test_wrong_use_is_refused(users: mgg.Synthesizer) -> None:
             mgg.Synthesizer(**wrong)
     with pytest.raises(ParameterError, match="fit first"):
         mgg.Synthesizer().sample(3)
+    if not torch.cuda.is_available():
+        with pytest.raises(ParameterError, match="no GPU here"):
+            quick(social(60), device="cuda")
     for wrong in ({"n": 0}, {"n": 3, "label": 2}, {"n": 3, "node_type": "shop"}, {"n": 3, "init": "half"}):
         with pytest.raises(ParameterError):
             users.sample(**wrong)

@@ -22,7 +22,7 @@ from marigram.graph.decoders.nodes import Facts, NodeDecoder
 from marigram.graph.decoders.structure import PartnerDecoder, slots_of
 from marigram.graph.encoder.prepared import CLASSES, Prepared
 from marigram.graph.encoder.training import FOCUS, Posterior
-from marigram.graph.optimise import Checkpoint, Draw, Plan, Trace, mixed, optimise
+from marigram.graph.optimise import Checkpoint, Draw, Plan, Trace, half_precision, mixed, optimise
 
 Ints = NDArray[np.int64]
 
@@ -177,7 +177,7 @@ def train_decoders(
     edges = [kind for kind, facts in losses.edge_facts.items() if len(facts.near)]
 
     def loss(step: int) -> Tensor:
-        with torch.autocast(losses.device, torch.bfloat16, enabled=losses.device == "cuda"):
+        with half_precision(losses.device):
             return whole(step)
 
     def whole(step: int) -> Tensor:

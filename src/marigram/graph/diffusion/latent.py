@@ -22,7 +22,16 @@ from marigram.errors import ParameterError
 from marigram.graph.diffusion.ddpm import Ddpm
 from marigram.graph.diffusion.denoiser import Denoiser
 from marigram.graph.diffusion.edm import Edm
-from marigram.graph.optimise import Checkpoint, Plan, Trace, even_shares, mixed, optimise, quiet_torch
+from marigram.graph.optimise import (
+    Checkpoint,
+    Plan,
+    Trace,
+    even_shares,
+    half_precision,
+    mixed,
+    optimise,
+    quiet_torch,
+)
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -153,7 +162,7 @@ class LatentDiffusion:
             some = rows[torch.multinomial(shares, min(self.batch, 4 * len(rows)), replacement=True)]
             forgotten = torch.rand(len(some), device=self.device) < self.forget
             classes = torch.where(forgotten, UNKNOWN, marks[0, some])
-            with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
+            with half_precision(self.device):
                 return self.process.loss(self._network(classes, marks[1, some]), data.draw(some)).mean()
 
         def held() -> float:
