@@ -40,6 +40,19 @@ def score(
     explain: Annotated[
         int, typer.Option("--explain", min=0, metavar="N", help="Say for the first N of them why.")
     ] = 0,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep", metavar="DIR", help="Keep what is done there, range by range, and go on from it."
+        ),
+    ] = None,
+    rows: Annotated[
+        int, typer.Option("--rows", min=1, metavar="N", help="With --keep: nodes of a range.")
+    ] = 1 << 17,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="With --keep: be process I of N that share the ranges."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score the nodes of a graph, which need not be the one that was learned from; or its edges, if the model does."""
@@ -50,13 +63,33 @@ def score(
 
     detector = mgg.NodeDetector.load(model)
     graph = with_scored(mgg.load(data), detector.node_type)
-    scores = detector.score(graph)
+    if keep is None and shard is not None:
+        raise typer.BadParameter("processes share what --keep holds", param_hint="--shard")
+    scores = detector.score(graph) if keep is None else _kept(keep, detector, graph, rows, shard)
+    if scores is None:
+        return
     if out is not None:
         _write(out, graph, detector.node_type, scores)
     as_json = json or not sys.stdout.isatty()
     for row, node in enumerate(_highest(scores, top)):
         why = detector.explain(node, graph, top=5) if row < explain else None
         _print(graph, detector, node, float(scores[node]), why, as_json=as_json)
+
+
+def _kept(
+    folder: Path, detector: NodeDetector, graph: Graph, rows: int, shard: str | None
+) -> NDArray[np.float64] | None:
+    """Score range by range; None while ranges of other processes are missing."""
+    from marigram.cli._errors import say
+    from marigram.cli._shard import Shard
+    from marigram.graph.outofcore.ranges import RangeScores
+
+    part = Shard(1, 1) if shard is None else Shard.parse(shard)
+    scores = RangeScores(folder, detector, graph, rows=rows).run(part.number, part.count)
+    if scores.missing:
+        say(f"{len(scores.missing):,} of {len(scores.ranges):,} ranges are left to other processes")
+        return None
+    return scores.gathered()
 
 
 def _highest(scores: NDArray[np.float64], top: int) -> list[int]:

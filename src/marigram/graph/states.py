@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marigram.errors import ParameterError
+from marigram.graph import room
 from marigram.graph.csr import CSR
 from marigram.graph.data import EdgeType, Graph
 from marigram.graph.kernels.hops import rolling_counts, rolling_means
@@ -85,32 +86,41 @@ class States:
             self._slots[k, kind] = self._by_slot(k, kind)
         return *self._slots[k, kind], np.arange(len(csr))
 
-    def _attributes(self, name: str) -> Block:
-        values, names = self.graph.nodes[name].attributes.matrix()
+    def _attributes(self, name: str, rows: Ints | None = None) -> Block:
+        table = self.graph.nodes[name].attributes
+        values, names = (table if rows is None else table.take(rows)).matrix()
         kept = self.kept[name]
         return [n for n, keep in zip(names, kept, strict=True) if keep], values[:, kept]
 
     def _first(self, name: str) -> Block:
-        names, values = self._attributes(name)
-        into = self.into(name)
-        degrees = [self._degrees(name, csr) for csr in into.values()]
-        whole = np.concatenate([values, *degrees], axis=1, dtype=np.float32)
+        names, into = self._attributes(name, np.empty(0, np.int64))[0], self.into(name)
+        whole = room.empty((self.graph.nodes[name].count, len(names) + len(into)), np.float32)
+        for start, stop in room.stretches(len(whole)):
+            whole[start:stop, : len(names)] = self._attributes(name, np.arange(start, stop))[1]
+            for column, csr in enumerate(into.values(), len(names)):
+                whole[start:stop, column] = self._degrees(name, csr, start, stop)
         return names + [f"degree by {by}" for _, by, _ in into], whole
 
-    def _degrees(self, name: str, csr: CSR) -> Floats:
-        """log(1 + degree) as a node can see it: (n, 1)."""
-        rows = Rows.of(csr, np.arange(csr.rows), self.own.get(name, NO_TIMES))
-        return np.asarray(np.log1p(rows.stops - rows.starts)[:, None], np.float32)
+    def _degrees(self, name: str, csr: CSR, start: int, stop: int) -> Floats:
+        """log(1 + degree) of some nodes as they can see it: (stop - start,)."""
+        rows = self._rows(name, csr, start, stop)
+        return np.asarray(np.log1p(rows.stops - rows.starts), np.float32)
+
+    def _rows(self, name: str, csr: CSR, start: int, stop: int) -> Rows:
+        own = self.own.get(name, NO_TIMES)
+        return Rows.of(csr, np.arange(start, stop), own[start:stop])
 
     def _summed(self, k: int, name: str) -> Block:
-        names: list[str] = []
-        parts = [np.empty((self.graph.nodes[name].count, 0), np.float32)]
-        for kind, csr in self.into(name).items():
-            said, values, at = self.carried(k - 1, kind)
-            rows = Rows.of(csr, np.arange(csr.rows), self.own.get(name, NO_TIMES))
-            parts.append(rows.means(values, at))
-            names += [f"mean of {n} by {kind[1]}" for n in said]
-        return names, np.concatenate(parts, axis=1)
+        carried = [(kind[1], csr, self.carried(k - 1, kind)) for kind, csr in self.into(name).items()]
+        names = [f"mean of {n} by {by}" for by, _, (said, _, _) in carried for n in said]
+        whole = room.empty((self.graph.nodes[name].count, len(names)), np.float32)
+        first = 0
+        for _, csr, (_, values, at) in carried:
+            last = first + values.shape[1]
+            for start, stop in room.stretches(len(whole)):
+                whole[start:stop, first:last] = self._rows(name, csr, start, stop).means(values, at)
+            first = last
+        return names, whole
 
     def _by_slot(self, k: int, kind: EdgeType) -> Block:
         """S_k of the lasting sender of each slot, as of the slot's time."""

@@ -6,11 +6,13 @@ from both. Labels of other nodes are never looked at.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -375,12 +377,31 @@ class NodeDetector:
             The graph has other types or attributes.
         """
         graph, target = as_graph(data), self.node_type
+        self._check_scored(graph, which)
+        return graph.flat({target: self.score_rows(graph, 0, graph.nodes[target].count, which)})
+
+    def score_rows(self, data: Any, start: int, stop: int, which: Which = "best") -> NDArray[np.float64]:
+        """Return the probabilities of the nodes from ``start`` up to ``stop``: float64 (stop - start,).
+
+        The numbers are places in the table of :attr:`node_type`. For graphs of which not all nodes are to be scored at once.
+
+        Raises
+        ------
+        ParameterError
+            The graph has other types or attributes, or no such nodes.
+        """
+        graph = as_graph(data)
+        self._check_scored(graph, which)
+        count = graph.nodes[self.node_type].count
+        if not 0 <= start <= stop <= count:
+            raise ParameterError(f"rows must lie within 0 to {count}, got {start} to {stop}")
+        return self._curves[which].apply(self._scorers[which].logits(graph, np.arange(start, stop)))
+
+    def _check_scored(self, graph: Graph, which: str) -> None:
         if which not in self._scorers:
             raise ParameterError(f"which must be one of {', '.join(self._scorers)}, got {which!r}")
-        if target not in graph.nodes:
-            raise ParameterError(f"the graph has no nodes of type {target!r}")
-        logits = self._scorers[which].logits(graph, np.arange(graph.nodes[target].count))
-        return graph.flat({target: self._curves[which].apply(logits)})
+        if self.node_type not in graph.nodes:
+            raise ParameterError(f"the graph has no nodes of type {self.node_type!r}")
 
     def explain(self, node: int, data: Any = None, *, top: int = 10) -> Explanation:
         """Say what carried the score of a node.
@@ -411,6 +432,19 @@ class NodeDetector:
         return Explanation.of(
             int(node), score, scorer.parts(graph, int(where[0]), MOST_EDGES_TRIED), graph, top
         )
+
+    def fingerprint(self, which: Which = "best") -> str:
+        """Return what the model behind these scores is known by: the same for a model that was saved and loaded."""
+        self._known("chosen")
+        packed = self._scorers[which].packed()
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(
+            msgspec.json.encode([packed.meta, asdict(self._curves[which]), packed.texts], order="sorted")
+        )
+        for name, array in sorted(packed.arrays.items()):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model to a folder, see :mod:`marigram.graph.detectors.modelfiles`."""

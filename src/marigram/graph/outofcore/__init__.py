@@ -1,0 +1,1 @@
+"""Graphs larger than memory: built from event tables by SQL, scored range by range."""
