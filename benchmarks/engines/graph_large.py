@@ -15,6 +15,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,8 @@ def make(told: argparse.Namespace) -> None:
             rows, columns = (table.src, table.dst) if reverse else (table.dst, table.src)
             shape = (counts[kind[0]], counts[kind[2]]) if reverse else (counts[kind[2]], counts[kind[0]])
             path = told.folder / f"{relation}.{int(reverse)}.csr"
-            sorted_edges[kind, reverse] = CSR.build_file(
-                path, lambda t=table, r=rows, c=columns: _chunks(t, r, c), shape
-            )
+            chunks = partial(_chunks, table, rows, columns)
+            sorted_edges[kind, reverse] = CSR.build_file(path, chunks, shape)
     graph = mgg.Graph(nodes=_nodes(rng, counts, guilty), edges=edges, time_unit="ns")
     for (kind, reverse), csr in sorted_edges.items():
         graph.adopt(kind, csr, reverse=reverse)
