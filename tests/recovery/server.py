@@ -52,8 +52,15 @@ class Server:
 
     def ready(self) -> bool:
         """Return whether /readyz says so."""
+        return self._says("readyz")
+
+    def healthy(self) -> bool:
+        """Return whether /healthz says so."""
+        return self._says("healthz")
+
+    def _says(self, route: str) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:  # noqa: S310 - our own
+            with urllib.request.urlopen(f"{self.url}/{route}", timeout=5) as answer:  # noqa: S310 - our own
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as refused:
             refused.close()

@@ -164,17 +164,17 @@ class Tenant:
         self._remember()
 
     def _remember(self) -> None:
-        """Keep a schema that was inferred, before the first batch that it explains."""
+        """Keep a schema that was inferred, before the first batch that it explains; a full disk refuses both."""
         schema = self.decoder.schema
         if self._remembered is None and schema.is_complete:
-            self._remembered = schema.to_mapping()
-            reasons = list(self.decoder.reasons)
+            known, reasons = schema.to_mapping(), list(self.decoder.reasons)
 
             def keep(books: Any) -> None:
-                books.set_meta("schema", self._remembered)
+                books.set_meta("schema", known)
                 books.set_meta("reasons", reasons)
 
-            self.ledger.call(keep)
+            self.ledger.call(keep).result()
+            self._remembered = known
 
     def close(self) -> None:
         """Finish what was handed in and let the folder go."""

@@ -90,6 +90,8 @@ class Job(Generic[T]):
 
     work: Callable[[Books], T]
     weight: int = 1
+    asks: bool = False
+    """Whether it only looks, and so is answered on a full disk, too."""
     future: Future[T] = field(default_factory=Future)
     since: float = field(default_factory=time.monotonic)
 
@@ -162,6 +164,8 @@ class Books:
             self._watch.newest, self._watch.arrived = self.counts.newest, self.counts.arrived
         self._told: list[Verdicts] = []
         self._touched = self._spoiled = False
+        self.full = False
+        """Whether the last attempt to write found no room."""
 
     # --- what jobs do -------------------------------------------------------------------------------------------
 
@@ -252,7 +256,7 @@ class Books:
                 self.heal()
             except MarigramError as error:
                 for job in waiting:
-                    job.future.set_exception(error)
+                    self._do_without_disk(job, error)
                 return
             self._transaction(waiting)
 
@@ -261,23 +265,26 @@ class Books:
         self.do([Job(lambda _: self._tick())])
 
     def heal(self) -> None:
-        """Make the fleet again if it went ahead of a transaction that failed.
+        """Make the fleet again if it went ahead of a transaction that failed, and try a disk that was full.
 
         Raises
         ------
         FullError
-            The disk is still full.
+            The disk is still full; the fleet is as it was after the last commit.
         """
-        if not self._spoiled:
-            return
         with plainly(self.folder / FILE):
-            with self.connection:
-                self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', ?)", ("x" * _PROBE,))
-            self.connection.execute("DELETE FROM meta WHERE name = 'probe'")
-            self.counts = self._remembered()
-            restored = self.past.restore(self.counts.seq)
-        self.fleet, self.unsaved = restored.fleet, restored.replayed
-        self._spoiled = False
+            if self._spoiled:
+                self.counts = self._remembered()
+                restored = self.past.restore(self.counts.seq)
+                self.fleet, self.unsaved = restored.fleet, restored.replayed
+                self._spoiled = False
+            if self.full:
+                with self.connection:
+                    self.connection.execute(
+                        "INSERT OR REPLACE INTO meta VALUES ('probe', ?)", ("x" * _PROBE,)
+                    )
+                self.connection.execute("DELETE FROM meta WHERE name = 'probe'")
+                self.full = False
 
     def save(self) -> None:
         """Write a snapshot of the fleet."""
@@ -317,6 +324,7 @@ class Books:
                 self.committed = msgspec.structs.replace(self.counts)
         except BaseException as error:
             self._undo(before)
+            self.full = isinstance(error, FullError)
             for job, _, _ in done:
                 job.future.set_exception(error)
             if not isinstance(error, (MarigramError, apsw.Error)):
@@ -327,6 +335,16 @@ class Books:
                 job.future.set_result(value)
             else:
                 job.future.set_exception(failure)
+
+    def _do_without_disk(self, job: Job[T], trouble: MarigramError) -> None:
+        """Answer what only looks; refuse the rest."""
+        if not job.asks or self._spoiled:
+            job.future.set_exception(trouble)
+            return
+        try:
+            job.future.set_result(job.work(self))
+        except BaseException as error:  # noqa: BLE001 - it is given to whoever asked for the job
+            job.future.set_exception(error)
 
     def _attempt(self, job: Job[T]) -> tuple[Job[T], T | None, BaseException | None]:
         """Do one job; what it did to the tables is undone when it fails."""

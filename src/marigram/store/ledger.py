@@ -168,6 +168,10 @@ class Ledger:
         """Hand in anything that the books can do."""
         return self._add(Job(work, weight))
 
+    def ask(self, question: Callable[[Books], T]) -> Future[T]:
+        """Hand in what only looks at the books, and is answered on a full disk, too."""
+        return self._add(Job(question, asks=True))
+
     def feedback(self, key: str, seq: int, label: Label) -> Effect:
         """Tell the fleet a person's word; only inside the work of :meth:`change` or :meth:`quietly`."""
         return self._books.feedback(key, seq, label)
@@ -234,6 +238,11 @@ class Ledger:
     def healthy(self) -> bool:
         """Whether the thread that writes is alive."""
         return self._thread.is_alive() and self._failure is None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the disk takes what comes, as far as is known."""
+        return not self._books.full and self.free_bytes() >= RESERVE
 
     @contextmanager
     def _reader(self) -> Iterator[apsw.Connection]:

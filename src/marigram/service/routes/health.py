@@ -12,7 +12,6 @@ from marigram.service.metrics import exposition
 from marigram.service.routes.answers import REFUSALS, Problem, answer
 from marigram.service.tenants import Tenant, Tenants
 from marigram.service.tokens import Access
-from marigram.store.ledger import RESERVE
 
 router = APIRouter(tags=["operation"])
 
@@ -29,7 +28,7 @@ async def healthz(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Status 503 while the disk is full or a writer stopped."""
     root = _tenants(request).root.ledger
-    if not root.healthy or root.free_bytes() < RESERVE:
+    if not (root.healthy and root.has_room):
         return answer({"detail": "nothing can be written"}, 503)
     return answer({"status": "ready"})
 

@@ -44,7 +44,7 @@ async def get_key(key: str, admitted: Admitted) -> Response:
     """Events learned, the band of the newest verdict, and that verdict."""
     ledger = admitted[1].ledger
     try:
-        state = await asyncio.wrap_future(ledger.call(lambda books: books.fleet.state(key)))
+        state = await asyncio.wrap_future(ledger.ask(lambda books: books.fleet.state(key)))
     except ParameterError as error:
         raise RefusedError(HTTPStatus.NOT_FOUND, f"no key {key!r} is known") from error
     last = await asyncio.to_thread(ledger.history, key, 1)
@@ -93,7 +93,7 @@ async def get_audit_head(admitted: Annotated[tuple[Access, Tenant], Depends(admi
 
 def configuration(tenant: Tenant) -> dict[str, Any]:
     """Return the configuration in force, as JSON values."""
-    kept = tenant.ledger.call(lambda books: (books.meta("detector"), books.meta("reasons"))).result()
+    kept = tenant.ledger.ask(lambda books: (books.meta("detector"), books.meta("reasons"))).result()
     schema = tenant.decoder.schema
     return {
         "detector": kept[0],
