@@ -1,4 +1,4 @@
-"""A table of events as streams and graphs read it: only what the schema names, entities by the names that are written."""
+"""A table of events as streams and graphs read it: only what the schema names, entities by their names as written."""
 
 from __future__ import annotations
 

@@ -1,24 +1,43 @@
-"""All streams of a schema together: one score, one p-value and one finding for each event."""
+"""All streams of a schema together: one score, one p-value and one finding for each event.
+
+The evidence of the streams adds up.  Counts bring their surprise -log P; rates, numbers and combinations, which have
+p-values, bring log e with e = p^(-1/2) / 2, a calibrator that makes an e-value of a p-value (Vovk and Wang, Annals of
+Statistics 49, 2021), where that is above 0.  What the action is for weighs the sum, and the weighted sum is the score.
+"""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from typing import Any, Self
 
+import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from marigram import snapshots
-from marigram.bridge.columns import names_of, plain_table
+from marigram.bridge.columns import plain_table
+from marigram.bridge.kernels.cases import BINS, decide
+from marigram.bridge.kernels.counts import EVERYTHING, count_rows
+from marigram.bridge.kernels.rates import HISTORY, score_entities
+from marigram.bridge.streams.codes import Codebook, packed, unpacked
+from marigram.bridge.streams.outliers import Outliers, calibrated
+from marigram.bridge.streams.settings import Settings, Stream, camel, purpose_of, streams_of
+from marigram.bridge.streams.tables import OpenTable, grown
 from marigram.bridge.verdicts import EventVerdicts
-from marigram.errors import ParameterError
+from marigram.errors import InputError, SnapshotError
 from marigram.events.entities import EntitySchema
+from marigram.events.names import kind_of_name
 from marigram.graph.data.roles import encode_times
 
 __all__ = ["EntityStreams"]
 
+Array = NDArray[Any]
 _KIND = "entity streams"
+NOTHING = EVERYTHING - 1
+"""Code of a cell without a name: that there is none is an observation too."""
+_STRETCH = 8192
+"""Rows between two times that the tables may grow."""
 
 
 class EntityStreams:
@@ -29,7 +48,14 @@ class EntityStreams:
     schema
         Which column is what.
     alpha
-        Share of events, in [1e-6, 0.1], that people are told of when nothing is wrong.
+        Share of events, in [1e-6, 0.1], that open a case when nothing is wrong.
+    settings
+        Everything else; None: what is usual for times of the schema's unit.
+
+    Raises
+    ------
+    ParameterError
+        A setting is outside its range.
 
     Examples
     --------
@@ -40,18 +66,37 @@ class EntityStreams:
     True
     """
 
-    def __init__(self, schema: EntitySchema, *, alpha: float = 1e-3) -> None:
-        if not 1e-6 <= alpha <= 0.1:
-            raise ParameterError(f"alpha must lie in 1e-6 .. 0.1, not {alpha}")
+    def __init__(
+        self, schema: EntitySchema, *, alpha: float = 0.005, settings: Settings | None = None
+    ) -> None:
         self.schema = schema
-        self.alpha = alpha
-        others = [name for name in (*schema.entities, *schema.attributes) if name != schema.acting]
-        self.streams = (schema.acting, *others)
-        self._counts: Counter[tuple[int, str, str]] = Counter()
-        self._scores: list[float] = []
+        self.settings = settings or Settings.usual(
+            alpha, "step" if schema.time is None else schema.unit or "ns"
+        )
+        self.design = streams_of(schema, self.settings.combination)
+        self._counts = [s for s in self.design if s.kind == "count"]
+        self._rates = [s for s in self.design if s.kind == "rate"]
+        width = len(self.settings.windows)
+        self._pairs = OpenTable(n=(np.float64, (width,)), window=(np.int64, (width,)))
+        self._sums = OpenTable(sums=(np.float64, (width, 5)))
+        self._cases = OpenTable(last=(np.int64, ()), number=(np.int64, ()))
+        self._books = {name: Codebook() for name in (*schema.entities, *schema.attributes)}
+        self._kinds = {name: Codebook() for name in schema.entities}
+        self._histories = {s.value: np.zeros(64, HISTORY) for s in self._rates}
+        self._bins, self._seen = np.zeros(BINS), np.zeros(2, np.int64)
+        self._usual = np.zeros((2, len(self.design)))
+        self._clock = np.zeros(1, np.int64)
+        self._outliers = Outliers(schema, self.settings)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Names of the streams."""
+        return tuple(stream.name for stream in self.design)
 
     def update(self, table: Any) -> EventVerdicts:
-        """Score the events of a table, which come in order of time, then learn each.
+        """Score the events of a table, then learn each.
+
+        Rows come in order of time; one that is late counts as if it came with the row before it.
 
         Raises
         ------
@@ -59,75 +104,184 @@ class EntityStreams:
             The table does not fit the schema.
         """
         plain = plain_table(table, self.schema)
-        n, schema = plain.num_rows, self.schema
         times = self._times(plain)
-        cells = {name: names_of(plain, name) for name in self.streams}
-        surprise = np.zeros((n, len(self.streams)))
-        p_value = np.ones(n)
-        for i in range(n):
-            actor = cells[schema.acting][i] or ""
-            for j, name in enumerate(self.streams):
-                context, value = ("" if j == 0 else actor), cells[name][i] or ""
-                all_, one = self._counts[j, context, "\0"], self._counts[j, context, value]
-                surprise[i, j] = -np.log((one + 0.5) / (all_ + 1.0))
-                self._counts[j, context, "\0"] += 1
-                self._counts[j, context, value] += 1
-            score = float(surprise[i].sum())
-            p_value[i] = (1 + sum(s >= score for s in self._scores[-1000:])) / (1 + len(self._scores[-1000:]))
-            self._scores.append(score)
-        return self._verdicts(plain, times, cells, surprise, p_value)
+        known = len(self._books[self.schema.acting])
+        codes = {name: book.code(plain[name].combine_chunks()) for name, book in self._books.items()}
+        n, width = plain.num_rows, len(self.design)
+        columns = {name: np.zeros((n, width)) for name in ("surprise", "observed", "expected")}
+        running = np.maximum.accumulate(np.concatenate([self._clock, times]))[1:] if n else times
+        self._clock[:] = running[-1:] if n else self._clock
+        self._count(codes, running, columns)
+        for j, stream in enumerate(self.design):
+            if stream.kind == "rate":
+                self._rate(stream, codes[stream.value], running, columns, j)
+        self._outliers.update(plain, self.design, columns)
+        return self._judged(plain, times, running, codes, columns, known)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the state: a container with a checksum, no pickle."""
-        keys = [list(key) for key in self._counts]
-        meta = {"schema": self.schema.to_mapping(), "alpha": self.alpha, "keys": keys}
-        arrays = {"counts": np.array(list(self._counts.values()), np.int64), "scores": np.array(self._scores)}
-        snapshots.save(path, _KIND, meta, arrays)
+        """Write the whole state to one checksummed file; never pickle."""
+        meta = {
+            "schema": self.schema.to_mapping(),
+            "settings": msgspec.to_builtins(self.settings),
+        }
+        snapshots.save(path, _KIND, meta, self._arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the streams whose state was saved there."""
+        """Return the streams whose state was saved there.
+
+        Raises
+        ------
+        SnapshotError
+            The file is damaged, or not of this kind.
+        """
         meta, arrays = snapshots.load(path, _KIND)
-        streams = cls(EntitySchema.from_mapping(meta["schema"]), alpha=meta["alpha"])
-        streams._counts.update(
-            {tuple(k): int(c) for k, c in zip(meta["keys"], arrays["counts"], strict=True)}
-        )
-        streams._scores = arrays["scores"].tolist()
+        try:
+            settings = msgspec.convert(meta["settings"], Settings)
+            streams = cls(EntitySchema.from_mapping(meta["schema"]), settings=settings)
+            streams._put(arrays)
+        except (KeyError, ValueError, msgspec.ValidationError) as error:
+            raise SnapshotError(
+                f"{os.fspath(path)} holds no state that this version reads: {error}"
+            ) from error
         return streams
 
-    def _times(self, plain: pa.Table) -> np.ndarray:
+    def _times(self, plain: pa.Table) -> Array:
         if self.schema.time is None:
-            return np.arange(plain.num_rows)
-        column = plain[self.schema.time].combine_chunks()
-        return encode_times(column, "events", self.schema.unit)[0]
+            return np.arange(plain.num_rows) + int(self._seen[0])
+        times, unit = encode_times(plain[self.schema.time].combine_chunks(), "events", self.schema.unit)
+        steps = self.settings.tick < 1_000_000
+        if plain.num_rows and (unit == "step") != (self.schema.unit == "step") and not steps:
+            raise InputError(
+                0, f"the times in {self.schema.time!r} are plain numbers: say in the schema what they count"
+            )
+        return times
 
-    def _verdicts(
-        self, plain: pa.Table, times: Any, cells: Any, surprise: Any, p_value: Any
+    def _count(self, codes: dict[str, Array], times: Array, columns: dict[str, Array]) -> None:
+        """Let the streams of counts score and count all rows, stretch by stretch."""
+        kinds = {s.value: self._kind_codes(s.value, codes[s.value]) for s in self._counts if s.by_kind}
+        everything = np.full(len(times), EVERYTHING, np.int64)
+        values = np.column_stack([kinds[s.value] if s.by_kind else codes[s.value] for s in self._counts])
+        contexts = np.column_stack([codes[s.context] if s.context else everything for s in self._counts])
+        values, contexts = np.where(values < 0, NOTHING, values), np.where(contexts < 0, NOTHING, contexts)
+        windows = np.array(self.settings.windows, np.int64)
+        fades = np.log(2) * windows / self.settings.half_life
+        out = [np.zeros(values.shape) for _ in range(3)]
+        for start in range(0, len(times), _STRETCH):
+            part = slice(start, start + _STRETCH)
+            more = 2 * values[part].size
+            self._pairs.room(more)
+            self._sums.room(more)
+            count_rows(
+                contexts[part], values[part], times[part], windows, fades, self._pairs.keys, self._pairs["n"],
+                self._pairs["window"], self._sums.keys, self._sums["sums"], *(o[part] for o in out),
+            )  # fmt: skip
+        places = [j for j, s in enumerate(self.design) if s.kind == "count"]
+        for name, o in zip(("surprise", "observed", "expected"), out, strict=True):
+            columns[name][:, places] = o
+
+    def _kind_codes(self, name: str, codes: Array) -> Array:
+        """Codes of the kinds of names."""
+        hashed = name in self.schema.hashed
+        kinds = [one.rpartition("#")[0] if hashed else kind_of_name(one) for one in self._books[name].names]
+        return np.append(self._kinds[name].code(pa.array(kinds, pa.string())), -1)[codes]
+
+    def _rate(self, stream: Stream, codes: Array, times: Array, columns: dict[str, Array], j: int) -> None:
+        """Let the rate of one column of entities score and count all rows."""
+        history = self._histories[stream.value] = grown(
+            self._histories[stream.value], len(self._books[stream.value])
+        )
+        evidence, expected = np.zeros(len(times)), np.zeros(len(times))
+        observed = np.zeros(len(times))
+        tick, step = self.settings.tick, float(np.log(2)) * self.settings.tick / self.settings.half_life
+        score_entities(codes, times // tick, step, history, evidence, observed, expected)
+        columns["surprise"][:, j] = calibrated(evidence)
+        columns["observed"][:, j], columns["expected"][:, j] = observed, expected
+
+    def _judged(
+        self,
+        plain: pa.Table,
+        times: Array,
+        running: Array,
+        codes: dict[str, Array],
+        columns: dict[str, Array],
     ) -> EventVerdicts:
-        n, schema = plain.num_rows, self.schema
-        part = surprise.argmax(axis=1) if n else np.zeros(0, np.int64)
-        notice = p_value <= self.alpha
-        types = {**schema.entities, **{name: name for name in schema.attributes}}
-
-        def texts(cell: Any) -> np.ndarray:
-            return np.array([*(cell(i) for i in range(n)), None], object)[:-1]
-
-        columns = {
-            "score": surprise.sum(axis=1),
+        """From evidence to scores, cases and findings."""
+        schema, surprise, n = self.schema, columns["surprise"], plain.num_rows
+        book = self._books[schema.acted]
+        purposes = [purpose_of(schema, name) for name in book.names]
+        weights = np.array([weight for _, weight in purposes] + [1.0])[codes[schema.acted]]
+        actors, first = np.unique(codes[schema.acting], return_index=True)
+        first = first[actors >= known]
+        weights[first] = np.maximum(weights[first], 1.0)  # what an actor does first of all is not discounted
+        score = weights * surprise.sum(axis=1)
+        p_value, notice, case = np.ones(n), np.zeros(n, np.bool_), np.full(n, -1)
+        self._cases.room(n)
+        decide(
+            score, codes[schema.acting], codes[schema.acted], running, self.settings.alpha, self.settings.quiet,
+            self._bins, self._seen, self._cases.keys, self._cases["last"], self._cases["number"],
+            p_value, notice, case,
+        )  # fmt: skip
+        part = self._strongest(surprise)
+        named = [self._named(j, codes, row) for row, j in enumerate(part.tolist())]
+        observed = columns["observed"][np.arange(n), part]
+        what = [self.design[j].what(seen) for j, seen in zip(part.tolist(), observed.tolist(), strict=True)]
+        why = [purposes[code][0] if code >= 0 else "Behavior" for code in codes[schema.acted].tolist()]
+        of_whom = [camel(kind) for kind, _ in named]
+        texts = {
+            "id": plain[schema.id].cast(pa.string()).to_pylist() if schema.id else [None] * n,
+            "entity": [name for _, name in named],
+            "entity_type": [kind for kind, _ in named],
+            "what": what,
+            "finding": [f"{a}:{b}/{c}" for a, b, c in zip(why, of_whom, what, strict=True)],
+            "actor": [self._books[schema.acting].of(code) for code in codes[schema.acting].tolist()],
+            "action": [book.of(code) for code in codes[schema.acted].tolist()],
+        }
+        fixed = {
+            "score": score,
             "p_value": p_value,
             "notice": notice,
-            "case": np.where(notice, np.arange(n), -1),
+            "case": case,
             "time": times,
-            "id": texts(lambda i: plain[schema.id][i].as_py() if schema.id else None),
-            "entity": texts(lambda i: cells[self.streams[part[i]]][i]),
-            "entity_type": texts(lambda i: types[self.streams[part[i]]]),
-            "what": texts(lambda _: "Rare"),
-            "finding": texts(lambda i: f"Unusual:{types[self.streams[part[i]]].title()}/Rare"),
-            "actor": texts(lambda i: cells[schema.acting][i]),
-            "action": texts(lambda i: cells.get(schema.acted, [None] * n)[i]),
             "part": part,
-            "surprise": surprise,
-            "observed": surprise,
-            "expected": np.zeros_like(surprise),
         }
-        return EventVerdicts(columns, self.streams)
+        cells = {name: np.array([*column, None], object)[:-1] for name, column in texts.items()}
+        return EventVerdicts({**fixed, **cells, **columns}, self.streams)
+
+    def _strongest(self, surprise: Array) -> Array:
+        """For each row the stream that is farthest above what it was on average before."""
+        sums = np.cumsum(np.vstack([self._usual[:1], surprise]), axis=0)
+        counts = self._usual[1] + np.arange(len(surprise) + 1)[:, None]
+        usual = sums[:-1] / np.maximum(counts[:-1], 1.0)
+        self._usual[0], self._usual[1] = sums[-1], counts[-1]
+        places: Array = (surprise - usual).argmax(axis=1) if len(surprise) else np.zeros(0, np.int64)
+        return places
+
+    def _named(self, j: int, codes: dict[str, Array], row: int) -> tuple[str, str | None]:
+        """Type and name of the entity that a stream is about."""
+        column = self.design[j].entity
+        return self.schema.entities.get(column, column), self._books[column].of(int(codes[column][row]))
+
+    def _arrays(self) -> dict[str, Array]:
+        """Everything that is kept, by name."""
+        arrays = self._pairs.arrays("pairs") | self._sums.arrays("sums") | self._cases.arrays("cases")
+        arrays |= {"bins": self._bins, "seen": self._seen, "usual": self._usual, "clock": self._clock}
+        for prefix, books in (("book", self._books), ("kind", self._kinds)):
+            for name, book in books.items():
+                arrays |= {f"{prefix}.{name}.{part}": array for part, array in packed(book.names).items()}
+        arrays |= {f"history.{name}": history for name, history in self._histories.items()}
+        return arrays | self._outliers.arrays()
+
+    def _put(self, arrays: dict[str, Array]) -> None:
+        """Take up what :meth:`_arrays` gave."""
+        for prefix, table in (("pairs", self._pairs), ("sums", self._sums), ("cases", self._cases)):
+            table.put(prefix, arrays)
+        for name in ("bins", "seen", "usual", "clock"):
+            getattr(self, f"_{name}")[...] = arrays[name]
+        for prefix, books in (("book", self._books), ("kind", self._kinds)):
+            for name in books:
+                books[name] = Codebook(
+                    unpacked(arrays[f"{prefix}.{name}.bytes"], arrays[f"{prefix}.{name}.ends"])
+                )
+        self._histories = {name: arrays[f"history.{name}"] for name in self._histories}
+        self._outliers.put(arrays)

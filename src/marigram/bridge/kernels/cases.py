@@ -1,0 +1,102 @@
+"""From scores to p-values, and from unusual events to the few that people are told of.
+
+The p-value of a score is its place among the scores before: their histogram, and above its 95 % quantile u an
+exponential tail whose mean excess b is known from k scores only, so that (predictive law, flat prior on log b)
+
+    P(S >= s) = P(S >= u) (1 + (s - u) / (k b))^(-k).
+
+An event whose p-value is at most alpha opens a case of its actor and action, and people are told; what the same actor
+does of the same kind while the case is open joins it and is not told again.  Of a case the first event is learned and
+the others are not: leaving out the first too would be to select the norm by itself, and learning all would make a burst
+the norm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from marigram.bridge.kernels.tables import find
+from marigram.numerics.jit import kernel, piece
+
+__all__ = ["BINS", "LEARNING", "decide"]
+
+Array = NDArray[Any]
+BINS = 2048
+WIDTH = 0.25
+"""Nats of a bin; the last bin holds all that is beyond."""
+LEARNING = 64
+"""Events before the first notice."""
+TAIL = 0.05
+FEWEST = 16.0
+MOST = 65536.0
+"""Scores remembered; then all counts are halved."""
+
+
+@piece
+def _p_value(bins: Any, total: Any, at: Any) -> Any:
+    """Probability of a score in bin ``at`` or above."""
+    above, moment, enough = 0.0, 0.0, max(TAIL * total, FEWEST)
+    b = BINS - 1
+    while b >= 0 and above < enough:
+        moment += above
+        above += bins[b]
+        b -= 1
+    u = b + 1
+    if at <= u or above < FEWEST:
+        rank = 0.0
+        for k in range(at, BINS):
+            rank += bins[k]
+        return (rank + 1.0) / (total + 1.0)
+    excess = moment / above + 0.5
+    return above / total * (1.0 + (at - u) / (above * excess)) ** -above
+
+
+@kernel
+def decide(
+    scores: Array,
+    actors: Array,
+    actions: Array,
+    times: Array,
+    alpha: float,
+    quiet: int,
+    bins: Array,
+    counts: Array,
+    keys: Array,
+    last: Array,
+    numbers: Array,
+    p_value: Array,
+    notice: Array,
+    case: Array,
+) -> None:
+    """Judge n scores in their order.
+
+    ``actors``, ``actions``: codes from -1, below 2^30; ``quiet``: a case is over when so long nothing joined it;
+    ``bins`` (BINS,); ``counts``: events seen, cases opened; ``keys``, ``last``, ``numbers``: the table of cases, with
+    free cells for n more; ``p_value``, ``notice``, ``case``: (n,), written.
+    """
+    total = bins.sum()
+    for i in range(len(scores)):
+        at = min(int(scores[i] / WIDTH), BINS - 1)
+        p_value[i] = min(_p_value(bins, total, at), 1.0) if total > 0.0 else 1.0
+        place = find(keys, ((actors[i] + 1) << 31) | (actions[i] + 1))
+        taken = keys[place] >= 0
+        if taken and times[i] - last[place] <= quiet:
+            case[i] = numbers[place]
+        elif p_value[i] <= alpha and counts[0] >= LEARNING:
+            keys[place] = ((actors[i] + 1) << 31) | (actions[i] + 1)
+            numbers[place] = counts[1]
+            case[i] = counts[1]
+            notice[i] = True
+            counts[1] += 1
+        if case[i] >= 0:
+            last[place] = times[i]
+        if case[i] < 0 or notice[i]:
+            bins[at] += 1.0
+            total += 1.0
+        counts[0] += 1
+        if total >= MOST:
+            for k in range(BINS):
+                bins[k] *= 0.5
+            total = bins.sum()
