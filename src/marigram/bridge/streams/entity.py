@@ -205,8 +205,9 @@ class EntityStreams:
         running: Array,
         codes: dict[str, Array],
         columns: dict[str, Array],
+        known: int,
     ) -> EventVerdicts:
-        """From evidence to scores, cases and findings."""
+        """From evidence to scores, cases and findings; ``known`` actors were seen in tables before."""
         schema, surprise, n = self.schema, columns["surprise"], plain.num_rows
         book = self._books[schema.acted]
         purposes = [purpose_of(schema, name) for name in book.names]
