@@ -1,4 +1,8 @@
-"""One fixed detector, every augmenter: a cell is what one of them gives on one graph, regime and seed."""
+"""One fixed detector, every augmenter: a cell is what one of them gives on one graph, regime and seed.
+
+The trees learn from columns that lie ready, and augmenters add rows; for networks (``"sage"``, ``"hgt"``) they add
+nodes to the graph.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ from numpy.typing import NDArray
 from experiments.graph_augmentation.sets import Case
 from marigram import graph as mgg
 from marigram.graph.augmenters.gate import CONTROL, gated
+from marigram.graph.augmenters.generated import diffusion, godm, vae
 from marigram.graph.augmenters.kinds import Makers, extended
 from marigram.graph.augmenters.makers import Made, Maker, known_anomalies
-from marigram.graph.detectors.auto import Candidate, tried
+from marigram.graph.detectors.auto import Candidate, learner_of, tried
 from marigram.graph.detectors.jobs import Job, Scorer
 from marigram.graph.detectors.labels import job_of
 from marigram.graph.detectors.tables import TableScorer, grown
@@ -77,17 +82,33 @@ class FixedScorer:
 class Bench:
     """All augmenters on one case; whatever two cells need is made once."""
 
-    def __init__(self, case: Case, seed: int, config: dict[str, Any], makers: Makers | None = None) -> None:
-        self.case, self.seed, self.config = case, seed, config
-        self.makers = makers or Makers(seed, learning=mgg.SelfTraining(among="test"))
+    def __init__(self, case: Case, seed: int, config: dict[str, Any], detector: str = "trees") -> None:
+        self.case, self.seed, self.config, self.detector = case, seed, config, detector
         settings = TreeSettings(seed=seed, **config["trees"])
-        self.learner: Any = FixedTrees(Columns.of(case, config["hops"]), settings)
         self._tried: dict[Design, Candidate] = {}
+        self.learner: Any
+        learning = mgg.SelfTraining(among="test")
+        if detector == "trees":
+            self.makers = Makers(seed, learning=learning)
+            self.learner = FixedTrees(Columns.of(case, config["hops"]), settings)
+            return
+        from marigram.graph.networks import NetworkSettings, TrainingSettings
+
+        budget = config["budget"]
+        made = {
+            "vae": vae(seed, learning, budget=budget), "godm": godm(seed, budget=budget),
+            "diffusion": diffusion(seed, learning, budget=budget),
+        }  # fmt: skip
+        self.makers = Makers(seed, made, learning=learning)
+        network, training = NetworkSettings(**config["network"]), TrainingSettings(**config["training"])
+        self.learner = learner_of(
+            detector, hops=config["hops"], seed=seed, trees=settings, network=network, training=training
+        )
 
     @cached_property
     def first(self) -> Candidate:
         """The detector without augmentation."""
-        return tried("trees", self.learner, job_of(self.case.graph, self.case.target, seed=self.seed))
+        return tried(self.detector, self.learner, job_of(self.case.graph, self.case.target, seed=self.seed))
 
     def candidate(self, kind: str, ratio: float) -> Candidate:
         """The detector with an augmenter."""
@@ -96,8 +117,15 @@ class Bench:
         if (kind, ratio) not in self._tried:
             name, among = (kind.replace("-open", ""), "all") if "-open" in kind else (kind, "test")
             learning = mgg.SelfTraining(among=among)  # type: ignore[arg-type]
-            job = extended(name, self.first, self.makers, ratio=ratio, tabular=True, learning=learning)
-            self._tried[kind, ratio] = tried("trees", self.learner, job)
+            job = extended(
+                name,
+                self.first,
+                self.makers,
+                ratio=ratio,
+                tabular=self.detector == "trees",
+                learning=learning,
+            )
+            self._tried[kind, ratio] = tried(self.detector, self.learner, job)
         return self._tried[kind, ratio]
 
     def made(self, maker: Maker, ratio: float) -> Candidate:

@@ -1,13 +1,17 @@
 """Augmenters of a training graph with few known anomalies, side by side under one fixed detector.
 
 Cells lie in ``cells/``; the quick form measures some of them anew, and makes the tables of all. ``--full`` measures
-what is missing. Graphs are looked for in the folder that MARIGRAM_DATA names.
+what is missing and stops after ``most_seconds``; called again it goes on. Graphs are looked for in the folder that
+MARIGRAM_DATA names.
 """
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from experiments import common
@@ -27,29 +31,65 @@ from experiments.graph_augmentation.sets import case_of
 SHOWN = {"auc": "AUC", "ap": "AP", "recall": "Recall@K"}
 
 
-def measure_missing(run: Run) -> None:
-    """Go through all cells, seed after seed, and measure those that are not there."""
-    config = run.config
-    for regime in config["regimes"]:
-        for seed in range(max(config["seeds"].values())):
-            for name in config["sets"]:
-                if seed < config["seeds"][name]:
-                    measure_cells(Cells(name, regime, "trees"), seed, config["kinds"], config)
+@dataclass(frozen=True)
+class Plan:
+    """One table: a regime and a detector, and the settings that are its own.
+
+    Attributes
+    ----------
+    regime, detector
+        Which.
+    config
+        All settings, those of the table in place of the common ones.
+    """
+
+    regime: str
+    detector: str
+    config: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """How its figures begin."""
+        return self.regime if self.detector == "trees" else f"{self.regime} {self.detector}"
+
+    def cells(self, graph: str) -> Cells:
+        """Where the cells of a graph lie."""
+        return Cells(graph, self.regime, self.detector)
 
 
-def measure_cells(cells: Cells, seed: int, kinds: Sequence[str], config: dict[str, Any]) -> None:
+def plans(config: dict[str, Any]) -> list[Plan]:
+    """The table of all graphs, and the smaller ones beside it."""
+    found = [Plan("20", "trees", config)]
+    for name, own in config["more"].items():
+        regime, detector = name.split(" ")
+        seeds = dict.fromkeys(own["sets"], own["seeds"])
+        found.append(Plan(regime, detector, {**config, **own, "seeds": seeds}))
+    return found
+
+
+def measure_missing(plan: Plan, ends: float = math.inf) -> None:
+    """Go through all cells, seed after seed, and measure those that are not there while there is time."""
+    config = plan.config
+    for seed in range(max(config["seeds"].values())):
+        for name in config["sets"]:
+            if seed < config["seeds"][name]:
+                measure_cells(plan, name, seed, ends)
+
+
+def measure_cells(plan: Plan, name: str, seed: int, ends: float) -> None:
     """Measure the cells of one graph and seed that are missing."""
-    missing = [kind for kind in kinds if not cells.has(kind, seed)]
-    if not missing:
+    cells = plan.cells(name)
+    missing = [kind for kind in plan.config["kinds"] if not cells.has(kind, seed)]
+    if not missing or time.monotonic() > ends:
         return
-    bench = Bench(case_of(cells.name, cells.regime, seed), seed, config)
+    bench = Bench(case_of(name, plan.regime, seed), seed, plan.config, plan.detector)
     for kind in missing:
+        if time.monotonic() > ends:
+            return
         cell = bench.cell(kind)
         cells.add(cell)
-        print(
-            f"{cells.name} {cells.regime} seed {seed} {kind}: AP {cell['ap']:.3f}, {cell['seconds']} s",
-            flush=True,
-        )
+        told = f"AP {cell['ap']:.3f}, {cell['seconds']} s"
+        print(f"{name} {plan.regime} {plan.detector} seed {seed} {kind}: {told}", flush=True)
 
 
 def live(run: Run) -> None:
@@ -62,25 +102,22 @@ def live(run: Run) -> None:
             run.figure(f"{name}, seed {seed}, {kind}: AP anew less stored, points", Figure(100 * gap))
 
 
-def tables_of(run: Run, regime: str) -> dict[str, Table]:
-    """The cells of each graph."""
-    found = {name: Cells(name, regime, "trees").table() for name in run.config["sets"]}
-    return {name: table for name, table in found.items() if table}
-
-
-def report(run: Run, regime: str) -> None:
-    """The tables of a regime."""
-    tables = tables_of(run, regime)
-    config = run.config
+def report(run: Run, plan: Plan) -> None:
+    """The tables of a regime and a detector."""
+    config = plan.config
+    tables = {name: plan.cells(name).table() for name in config["sets"]}
+    tables = {name: table for name, table in tables.items() if table}
     every = [*dict.fromkeys([*config["kinds"], *config["rivals"], config["ours"]])]
     kinds = [kind for kind in every if any(kind in table for table in tables.values())]
+    if not kinds:
+        return
     shared = {name: shared_seeds(table, kinds) for name, table in tables.items()}
     for figure in FIGURES:
         rows = [
             [
                 kind,
                 *(
-                    _mean(table, kind, shared[name], figure, run, f"{regime}: {name}, {kind}, {figure}")
+                    _mean(table, kind, shared[name], figure, run, f"{plan.name}: {name}, {kind}, {figure}")
                     for name, table in tables.items()
                 ),
             ]
@@ -88,11 +125,11 @@ def report(run: Run, regime: str) -> None:
         ]
         heads = [f"{name}, {len(seeds)} seeds" for name, seeds in shared.items()]
         run.table(
-            f"{SHOWN[figure]} on test in points, {regime} known anomalies, trees, seeds that all have",
+            f"{SHOWN[figure]} on test in points, {plan.regime} known anomalies, {plan.detector}, seeds that all have",
             ["augmenter", *heads], rows, ".1f",
         )  # fmt: skip
-    _gains(run, regime, tables, kinds)
-    _counts(run, regime, tables, kinds)
+    _gains(run, plan, tables, kinds)
+    _counts(run, plan, tables, kinds)
 
 
 def shared_seeds(table: Table, kinds: Sequence[str]) -> list[int]:
@@ -105,13 +142,13 @@ def _mean(table: Table, kind: str, seeds: Sequence[int], figure: str, run: Run, 
     return run.figure(name, values) if values else "–"
 
 
-def _gains(run: Run, regime: str, tables: dict[str, Table], kinds: Sequence[str]) -> None:
+def _gains(run: Run, plan: Plan, tables: dict[str, Table], kinds: Sequence[str]) -> None:
     """AP over no augmentation, paired."""
     rows = []
     for kind in kinds[1:]:
         gaps = [difference(table, kind, "none", "ap") for table in tables.values()]
         total = sum(gap.points.value for gap in gaps) / len(gaps)
-        run.figure(f"{regime}: {kind} over none, AP, mean of sets", Figure(total))
+        run.figure(f"{plan.name}: {kind} over none, AP, mean of sets", Figure(total))
         rows.append([kind, *(_interval(gap) for gap in gaps), f"{total:+.2f}"])
     run.table(
         "AP over no augmentation, points, paired over as many seeds as in brackets",
@@ -127,15 +164,15 @@ def _interval(gap: Any) -> str:
     return f"{gap.points.value:+.2f} ± {(gap.points.high - gap.points.low) / 2:.2f}{sure} ({gap.seeds})"
 
 
-def _counts(run: Run, regime: str, tables: dict[str, Table], kinds: Sequence[str]) -> None:
+def _counts(run: Run, plan: Plan, tables: dict[str, Table], kinds: Sequence[str]) -> None:
     """Best means, and wins, ties and losses against no augmentation, each under Holm's correction."""
-    config = run.config
+    config = plan.config
     rivals = [kind for kind in config["rivals"] if kind in kinds]
     rows = []
     for kind in kinds[1:]:
         won, tied, lost = wins_and_losses(tables, kind, "none")
-        run.figure(f"{regime}: {kind} against none, won", Figure(won))
-        run.figure(f"{regime}: {kind} against none, lost", Figure(lost))
+        run.figure(f"{plan.name}: {kind} against none, won", Figure(won))
+        run.figure(f"{plan.name}: {kind} against none, lost", Figure(lost))
         rows.append([kind, won, tied, lost])
     run.table(
         f"Cells of {3 * len(tables)} against no augmentation (Holm, 5 %)",
@@ -149,19 +186,18 @@ def _counts(run: Run, regime: str, tables: dict[str, Table], kinds: Sequence[str
         "Cells with the best mean, among these", ["augmenter", "cells"], [[k, n] for k, n in best.items()]
     )
     if ours in kinds:
-        run.figure(f"{regime}: {ours}, best mean", Figure(best[ours]))
-        run.figure(f"{regime}: {ours}, not below the best rival", Figure(not_below(tables, ours, rivals)))
+        run.figure(f"{plan.name}: {ours}, best mean", Figure(best[ours]))
+        run.figure(f"{plan.name}: {ours}, not below the best rival", Figure(not_below(tables, ours, rivals)))
 
 
 def measure(run: Run) -> None:
     """Measure, and make the tables."""
-    if run.full:
-        measure_missing(run)
+    found, ends = plans(run.config), time.monotonic() + run.config["most_seconds"]
+    for plan in found if run.full else []:
+        measure_missing(plan, ends)
     live(run)
-    if run.form == "smoke":
-        return
-    for regime in run.config["regimes"]:
-        report(run, regime)
+    for plan in [] if run.form == "smoke" else found:
+        report(run, plan)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,14 +8,14 @@ from tests.graph.detectors.graphs import planted
 
 from marigram import graph as mgg
 from marigram.graph.augmenters.kinds import Makers
-from marigram.graph.augmenters.latent import Latent, _snapped, _Space
+from marigram.graph.augmenters.latent import FORMS, Latent, _snapped, _Space
 from marigram.graph.augmenters.makers import known_anomalies
 from marigram.graph.detectors.jobs import Job
 from marigram.graph.detectors.labels import job_of
 from marigram.graph.hops import HopFeatures, HopView
 
 pytest.importorskip("torch")
-NAMES = ("vae", "vae-rows", "godm", "diffusion", "diffusion-rows")
+NAMES = ("vae", "vae-both", "godm", "diffusion-plain", "diffusion-rows", "diffusion-both")
 
 
 def case() -> tuple[Job, HopView]:
@@ -59,10 +59,19 @@ def test_whole_rows_lie_where_the_anomalies_lie() -> None:
     """A mean of 400 draws has standard error .05 deviations: .35 is seven of them."""
     job, view = case()
     known = view.rows(known_anomalies(job))
-    maker = Latent("gaussian", Makers(0).of("vae").nodes).whole_rows()  # type: ignore[attr-defined]
+    maker = Latent("gaussian", Makers(0).of("vae").nodes, form=FORMS["-rows"])  # type: ignore[attr-defined]
     rows = maker.sample(job, view, 400, 0).x
     gap = np.abs(np.nanmean(rows, 0) - np.nanmean(known, 0)) / np.maximum(np.nanstd(known, 0), 1e-6)
     assert gap[: view.features.names.index("degree by pays") + 1].max() < 0.35
+
+
+def test_both_is_half_of_either() -> None:
+    job, view = case()
+    makers = Makers(0)
+    seen = set(np.unique(view.rows(np.arange(400))[:, 0]))
+    both = makers.of("diffusion-both").sample(job, view, 21, 0).x
+    assert [row[0] in seen for row in both[:11]] == [True] * 11
+    assert not any(row[0] in seen for row in both[11:])
 
 
 def test_components_and_what_they_leave_give_the_row_back() -> None:

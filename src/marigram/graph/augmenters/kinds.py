@@ -12,14 +12,15 @@ from marigram.errors import ParameterError
 from marigram.graph.augmenters.between import Mixup, Smote
 from marigram.graph.augmenters.gaussian import Gaussian
 from marigram.graph.augmenters.generated import diffusion, godm, vae
-from marigram.graph.augmenters.latent import Latent
+from marigram.graph.augmenters.latent import FORMS, Latent
 from marigram.graph.augmenters.makers import Duplicate, Made, Maker, Perturb, divided, known_anomalies
 from marigram.graph.detectors.auto import Candidate
 from marigram.graph.detectors.jobs import Job
 from marigram.graph.detectors.selftrain import SelfTraining
 
 MAKERS = (
-    "duplicate", "perturb", "smote", "mixup", "gaussian", "vae", "vae-rows", "godm", "diffusion", "diffusion-rows",
+    "duplicate", "perturb", "smote", "mixup", "gaussian", "vae", "vae-rows", "vae-both", "godm", "diffusion",
+    "diffusion-plain", "diffusion-rows", "diffusion-both",
 )  # fmt: skip
 """Augmenters that make new anomalies."""
 AUGMENTERS = ("none", "undersample", "pseudo", *MAKERS)
@@ -53,8 +54,9 @@ class Makers:
         return self._made[name]
 
     def _new(self, name: str) -> Maker:
-        if name.endswith(ROWS):
-            return self._latent_of(name.removesuffix(ROWS)).whole_rows()
+        first, _, ending = name.partition("-")
+        if ending:
+            return self._latent_of(first, name).shaped(FORMS[f"-{ending}"])
         if name in ("vae", "godm", "diffusion"):
             return self._latent(name)
         plain: dict[str, Maker] = {
@@ -62,19 +64,19 @@ class Makers:
         }  # fmt: skip
         return plain[name]
 
-    def _latent_of(self, name: str) -> Latent:
-        maker = self.of(name)
+    def _latent_of(self, first: str, name: str) -> Latent:
+        maker = self.of(first)
         if not isinstance(maker, Latent):
-            raise ParameterError(f"{name}{ROWS} needs the package's own {name}")
+            raise ParameterError(f"{name} needs the package's own {first}")
         return maker
 
     def _latent(self, name: str) -> Latent:
         if name == "godm":
             return Latent("published", godm(self.seed), seed=self.seed)
         if name == "vae":
-            return Latent("gaussian", vae(self.seed), learning=self.learning, seed=self.seed)
+            return Latent("gaussian", vae(self.seed, self.learning), learning=self.learning, seed=self.seed)
         return Latent(
-            "diffusion", diffusion(self.seed), learning=self.learning, guidance=GUIDANCE, seed=self.seed
+            "diffusion", diffusion(self.seed, self.learning), learning=self.learning, seed=self.seed
         )
 
 
@@ -167,10 +169,6 @@ def _with_made(job: Job, known: Job, makers: Makers, name: str, count: int, *, t
     )  # fmt: skip
 
 
-ROWS = "-rows"
-"""Ending of the augmenters whose rows for trees are decoded whole."""
-GUIDANCE = 2.0
-"""Of the diffusion for trees."""
 WEIGHT = 1.0
 """Of a new node, beside the 1 of a real one."""
 

@@ -6,8 +6,8 @@ A row of :mod:`marigram.graph.hops` holds a node and its surroundings, so its co
 encoder. The diffusion knows three classes: normal, anomalous, unknown. Decoded numbers take the nearest value that a
 node of the class has, and the new node gets the edges of the real one that is nearest in the latent space, with
 held-out partners replaced. Its row is then computed in the larger graph, as that of any node: rows that are decoded
-whole (``rows``) lie where no node can lie, and trees may tell them apart instead of learning from them. Where what
-makes an anomaly is how it is wired, they are nevertheless the better ones.
+whole lie where no node can lie, and trees may tell them apart instead of learning from them. Where what makes an
+anomaly is how it is wired, they are nevertheless the better ones. A :class:`Form` says which.
 
 With few anomalies the class is learned from suspects, too (:mod:`marigram.graph.augmenters.suspects`).
 """
@@ -48,6 +48,31 @@ MOST_ROWS = 4000
 
 
 @final
+@dataclass(frozen=True)
+class Form:
+    """What becomes of latents: nodes, whole rows, or half of them either.
+
+    Attributes
+    ----------
+    nodes, rows
+        Guidance of the diffusion for each, from 0: 1 is the class as it is; None: none are made.
+    against
+        The class that guidance leads away from: 2, whatever class, or 0, the normal one.
+    """
+
+    nodes: float | None = None
+    rows: float | None = None
+    against: int = 2
+
+
+FORMS = {
+    "": Form(nodes=2.0), "-plain": Form(nodes=1.0), "-rows": Form(rows=2.0),
+    "-both": Form(nodes=2.5, rows=1.5, against=0),
+}  # fmt: skip
+"""By the ending of an augmenter's name."""
+
+
+@final
 class Latent:
     """Learns the latents of a job once, and draws nodes from them.
 
@@ -61,8 +86,8 @@ class Latent:
         Makes the nodes of a larger graph for networks.
     learning
         Who are suspects; None: nobody.
-    guidance
-        Of the diffusion, from 0: 1 is the class as it is.
+    form
+        What is made of latents.
     seed
         Of what is learned.
     """
@@ -73,17 +98,16 @@ class Latent:
         nodes: Generated,
         *,
         learning: SelfTraining | None = None,
-        guidance: float = 1.0,
+        form: Form = FORMS[""],
         seed: int = 0,
     ) -> None:
-        self.how, self.nodes, self.learning, self.guidance, self.seed = how, nodes, learning, guidance, seed
-        self.rows = False
+        self.how, self.nodes, self.learning, self.form, self.seed = how, nodes, learning, form, seed
         self._learned: weakref.WeakKeyDictionary[Graph, _Learned] = weakref.WeakKeyDictionary()
 
-    def whole_rows(self) -> Latent:
-        """Return the same, sharing what it learns, whose rows are decoded whole."""
-        other = Latent(self.how, self.nodes, learning=self.learning, guidance=self.guidance, seed=self.seed)
-        other.rows, other._learned = True, self._learned
+    def shaped(self, form: Form) -> Latent:
+        """Return the same, sharing what it learns, with another form."""
+        other = Latent(self.how, self.nodes, learning=self.learning, form=form, seed=self.seed)
+        other._learned = self._learned
         return other
 
     def graph(self, job: Job, count: int, seed: int) -> Graph:
@@ -91,15 +115,21 @@ class Latent:
         return self.nodes.graph(job, count, seed)
 
     def sample(self, job: Job, view: HopView, count: int, seed: int) -> Sample:
-        """Return the rows of new nodes."""
+        """Return the rows of new nodes, and rows that are decoded whole."""
         if job.graph not in self._learned:
             self._learned[job.graph] = self._learn(job, view)
-        learned, rng = self._learned[job.graph], np.random.default_rng([seed, 27])
-        z = learned.draw(count, self.guidance, seed, rng)
-        if self.rows:
-            return anomalies(learned.rows(z))
-        draft = self._decoded(job, learned, z, rng)
-        return rows_of_nodes(job, view, joined(job.graph, job.target, draft))
+        learned, form, found = self._learned[job.graph], self.form, []
+        whole = 0 if form.rows is None else count if form.nodes is None else count // 2
+        if whole < count:
+            rng = np.random.default_rng([seed, 27])
+            z = learned.draw(count - whole, form.nodes or 0.0, form.against, seed, rng)
+            draft = self._decoded(job, learned, z, rng)
+            found.append(rows_of_nodes(job, view, joined(job.graph, job.target, draft)).x)
+        if whole:
+            word = seed if whole == count else seed + 1
+            rng = np.random.default_rng([word, 27])
+            found.append(learned.rows(learned.draw(whole, form.rows or 0.0, form.against, word, rng)))
+        return anomalies(np.concatenate(found))
 
     def _learn(self, job: Job, view: HopView) -> _Learned:
         known = known_anomalies(job)
@@ -192,10 +222,11 @@ class _Learned:
         nearest = self.nearest(z)
         return np.where(self.absent[nearest], np.nan, self.space.decoded(z, nearest)).astype(np.float32)
 
-    def draw(self, count: int, guidance: float, seed: int, rng: np.random.Generator) -> Doubles:
+    def draw(self, count: int, guidance: float, against: int, seed: int, rng: np.random.Generator) -> Doubles:
         """Latents of new anomalies."""
         if self.diffusion is not None:
-            return self.diffusion.sample(count, 1, guidance=guidance, seed=seed).astype(np.float64)
+            z = self.diffusion.sample(count, 1, guidance=guidance, against=against, seed=seed)
+            return z.astype(np.float64)
         centred = self.z - self.z.mean(0)
         noise = rng.normal(size=(count, len(centred)))
         return np.asarray(self.z.mean(0) + noise @ centred / np.sqrt(len(centred)), np.float64)
@@ -219,4 +250,4 @@ def _snapped(values: Doubles, seen: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.abs(values - below) <= np.abs(above - values), below, above).astype(np.float32)
 
 
-__all__ = ["Latent"]
+__all__ = ["FORMS", "Form", "Latent"]

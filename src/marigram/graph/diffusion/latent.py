@@ -3,8 +3,9 @@
 The class is told to the denoiser, but not always: in a share of the steps it hears "unknown", so that one network knows
 the classes and the mixture of all. In sampling the difference of both is the direction in which the class lies, and
 ``guidance`` w goes that way: F = F(unknown) + w (F(class) - F(unknown)) (J. Ho and T. Salimans, "Classifier-Free
-Diffusion Guidance", 2022, equation 6 with w = 1 + their w). w = 1 is the class as
-it is; larger is more of what sets it apart.
+Diffusion Guidance", 2022, equation 6 with w = 1 + their w). w = 1 is the class as it is; larger is more of what sets it
+apart. Led away from the other class instead of the mixture, F = F(normal) + w (F(anomalous) - F(normal)), draws leave
+behind what both have in common: normal nodes among those that were taken for anomalies.
 """
 
 from __future__ import annotations
@@ -181,6 +182,7 @@ class LatentDiffusion:
         *,
         node_type: int = 0,
         guidance: float = 1.0,
+        against: int = UNKNOWN,
         real: Floats | None = None,
         strength: float = 1.0,
         seed: int | None = None,
@@ -196,7 +198,9 @@ class LatentDiffusion:
         node_type
             Which type.
         guidance
-            w, from 0: 0 whatever class, 1 the class, more: what sets it apart.
+            w, from 0: 0 as ``against``, 1 the class, more: what sets it apart.
+        against
+            What guidance leads away from: 2, whatever class, or the other one.
         real, strength
             float32 (n, d) of vectors that get the noise of ``strength`` of the steps, 0 < strength <= 1, and lose it
             again; None begins with noise alone.
@@ -212,6 +216,8 @@ class LatentDiffusion:
             raise ParameterError(f"strength must be above 0 and at most 1, got {strength!r}")
         if not 0 <= guidance < np.inf:
             raise ParameterError(f"guidance must be at least 0 and finite, got {guidance!r}")
+        if against not in (0, 1, UNKNOWN):
+            raise ParameterError(f"against must be 0, 1 or 2, got {against!r}")
         generator = torch.Generator().manual_seed(mixed(self.seed if seed is None else seed, "sample", label))
         shape = (n, self.mean.shape[1])
         start = None
@@ -219,7 +225,7 @@ class LatentDiffusion:
             start = torch.from_numpy((real - self.mean[node_type]) / self.scale[node_type]).to(self.device)
         with quiet_torch(0, self.threads):
             drawn = self.process.sample(
-                self._guided(n, label, node_type, guidance),
+                self._guided(n, label, node_type, guidance, against),
                 lambda: torch.randn(shape, generator=generator).to(self.device),
                 start,
                 strength if real is not None else 1.0,
@@ -229,12 +235,12 @@ class LatentDiffusion:
     def _network(self, classes: Tensor, types: Tensor) -> Any:
         return lambda x, noise: self.denoiser(x, noise, classes, types)
 
-    def _guided(self, n: int, label: int, node_type: int, guidance: float) -> Any:
+    def _guided(self, n: int, label: int, node_type: int, guidance: float, against: int) -> Any:
         ones = torch.ones(n, dtype=torch.int64, device=self.device)
         told = self._network(ones * label, ones * node_type)
-        if guidance == 1 or label == UNKNOWN:
+        if guidance == 1 or label in (UNKNOWN, against):
             return told
-        untold = self._network(ones * UNKNOWN, ones * node_type)
+        untold = self._network(ones * against, ones * node_type)
 
         def network(x: Tensor, noise: Tensor) -> Tensor:
             without = untold(x, noise)
