@@ -7,12 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from marigram.bridge.edges import EdgeScores, EdgeStream
     from marigram.bridge.graphs import graph_of, graph_schema
     from marigram.bridge.presets import PRESETS, Preset, preset
     from marigram.bridge.streams import EntityStreams
     from marigram.bridge.verdicts import EventVerdict, EventVerdicts, Part
 
 _MODULE_OF = {
+    "EdgeScores": "edges",
+    "EdgeStream": "edges",
     "EntityStreams": "streams",
     "EventVerdict": "verdicts",
     "EventVerdicts": "verdicts",
@@ -27,6 +30,8 @@ _MODULE_OF = {
 
 __all__ = [
     "PRESETS",
+    "EdgeScores",
+    "EdgeStream",
     "EntityStreams",
     "EventVerdict",
     "EventVerdicts",
