@@ -116,18 +116,19 @@ def report(run: Run) -> None:
         for row, name, loss, known in zip(rows, names, losses, sure, strict=True):
             if loss.seeds:
                 run.figure(f"{graph}: loss {name}, AP", loss.points.value)
-            row.append(_said(loss) + ("\\*" if known else ""))
-        without = [
-            n
-            for n, loss, known in zip(names, losses, sure, strict=True)
-            if not (known and loss.points.value > 0)
-        ]
-        run.note(f"{graph}: no loss that could be shown: {', '.join(without)}.")
+            row.append(_said(loss) + _mark(loss, known))
+        lossless = [name for name, loss in zip(names, losses, strict=True) if not loss.points.low > 0]
+        run.note(f"{graph}: no loss that these seeds show: {', '.join(lossless)}.")
     run.table(
-        "Loss of AP in points when a part is left out or changed (seeds; \\*: Holm, 5 %)",
+        "Loss of AP in points when a part is left out or changed (seeds; \\*: interval clear of 0; \\*\\*: Holm, 5 %)",
         ["part", *tables],
         rows,
     )
+
+
+def _mark(gap: Difference, sure: bool) -> str:
+    clear = gap.points.low > 0 or gap.points.high < 0
+    return "\\*\\*" if sure and clear else "\\*" if clear else ""
 
 
 def _said(gap: Difference) -> str:
