@@ -67,6 +67,13 @@ class NetworkLearner:
         epochs = self.training.epochs if stops else min(UNSTOPPED, self.training.epochs)
         if isinstance(like, NetworkScorer):
             epochs = like.epochs
+        training = replace(self.training, epochs=epochs)
+        if training.processes > 1:
+            from marigram.graph.distributed.training import learn_in_processes
+
+            begun = NetworkScorer(sight, network, source.widths, 0)
+            learned, done = learn_in_processes(job, begun, training, stops=stops)
+            return NetworkScorer(sight, learned.network, source.widths, done.epoch)
         done = train_network(
             network,
             source,
@@ -74,7 +81,7 @@ class NetworkLearner:
             job.train,
             job.valid if stops else None,
             weights=job.weights,
-            settings=replace(self.training, epochs=epochs),
+            settings=training,
         )
         return NetworkScorer(sight, network, source.widths, done.epoch)
 

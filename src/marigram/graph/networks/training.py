@@ -11,12 +11,13 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import Module
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils import clip_grad_norm_
 
@@ -24,6 +25,9 @@ from marigram.errors import ParameterError
 from marigram.evaluate.metrics import average_precision
 from marigram.graph.networks.network import GraphNetwork
 from marigram.graph.networks.sources import NodeSource
+
+if TYPE_CHECKING:
+    from marigram.graph.distributed.peers import Peers
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -52,6 +56,9 @@ class TrainingSettings:
         Of dropout.
     threads
         Of torch, from 1, while learning.
+    processes
+        That learn together, each on its part of the training nodes, from 1: see :mod:`marigram.graph.distributed`.
+        Each takes a batch at a time, so a step sees as many batches as there are processes.
     """
 
     epochs: int = 300
@@ -62,9 +69,10 @@ class TrainingSettings:
     balance: float = 0.5
     seed: int = 0
     threads: int = 1
+    processes: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "threads"):
+        for name in ("epochs", "patience", "threads", "processes"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 1:
                 raise ParameterError(f"{name} must be an integer of at least 1, got {getattr(self, name)!r}")
         for name in ("rate", "clip"):
@@ -106,6 +114,7 @@ def train_network(
     *,
     weights: Floats | None = None,
     settings: TrainingSettings | None = None,
+    peers: Peers | None = None,
 ) -> Training:
     """Teach a network in place; it ends with the weights of its best epoch.
 
@@ -123,6 +132,8 @@ def train_network(
         (n,): how much each node counts; all 1 by default.
     settings
         How it learns.
+    peers
+        The processes that learn the same network, of which this is one; None: there are no others.
 
     Raises
     ------
@@ -138,8 +149,8 @@ def train_network(
     anomalous = float((truth * counts)[train].sum())
     boost = (float(counts[train].sum()) - anomalous) / anomalous
     emphasis = torch.tensor(boost**chosen.balance)
-    with _settings_of_torch(chosen):
-        return _learn(network, source, (truth, counts, emphasis), train, valid, chosen)
+    with _settings_of_torch(chosen, 0 if peers is None else peers.number):
+        return _learn(network, source, (truth, counts, emphasis), train, valid, chosen, peers)
 
 
 def score_nodes(network: GraphNetwork, source: NodeSource, nodes: Ints, *, threads: int = 1) -> Floats:
@@ -161,16 +172,18 @@ def _learn(
     train: Ints,
     valid: Ints | None,
     settings: TrainingSettings,
+    peers: Peers | None,
 ) -> Training:
     optimiser = torch.optim.AdamW(network.parameters(), settings.rate, weight_decay=settings.decay)
+    model: Module = network if peers is None else peers.wrapped(network)
     losses: list[float] = []
     validation: list[float] = []
     best, best_epoch, best_weights = -np.inf, settings.epochs, None
     for epoch in range(settings.epochs):
-        losses.append(_pass(network, source, facts, train, epoch, optimiser, settings.clip))
+        losses.append(_pass(model, source, facts, train, epoch, optimiser, settings.clip, peers))
         if valid is None:
             continue
-        scores = score_nodes(network, source, valid, threads=settings.threads)
+        scores = _validated(network, source, valid, settings.threads, peers)
         validation.append(average_precision(facts[0][valid] == 1, scores))
         if validation[-1] > best:
             best, best_epoch = validation[-1], epoch + 1
@@ -183,32 +196,47 @@ def _learn(
     return Training(best_epoch, best if valid is not None else np.nan, tuple(losses), tuple(validation))
 
 
+def _validated(
+    network: GraphNetwork, source: NodeSource, valid: Ints, threads: int, peers: Peers | None
+) -> Floats:
+    """The logits of the validation nodes, each scored by one of the processes."""
+    if peers is None:
+        return score_nodes(network, source, valid, threads=threads)
+    return peers.gathered(score_nodes(network, source, peers.part(valid), threads=threads), len(valid))
+
+
 def _pass(
-    network: GraphNetwork,
+    model: Module,
     source: NodeSource,
     facts: tuple[Floats, Floats, Tensor],
     train: Ints,
     epoch: int,
     optimiser: torch.optim.Optimizer,
     clip: float,
+    peers: Peers | None,
 ) -> float:
     """One epoch; returns the mean loss of a node."""
     truth, counts, emphasis = facts
-    network.train()
+    model.train()
+    own, own_counts = (train, counts[train]) if peers is None else _part(peers, train, counts)
     total = 0.0
-    for batch, places, which in source.batches(train, epoch):
-        nodes = train[which]
+    for batch, places, which in source.batches(own, epoch):
         optimiser.zero_grad()
-        logits = network(batch)[torch.from_numpy(places)]
-        weight = torch.from_numpy(counts[nodes])
+        logits = model(batch)[torch.from_numpy(places)]
+        weight = torch.from_numpy(own_counts[which])
         loss = binary_cross_entropy_with_logits(
-            logits, torch.from_numpy(truth[nodes]), weight, pos_weight=emphasis
+            logits, torch.from_numpy(truth[own[which]]), weight, pos_weight=emphasis
         )
         loss.backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(network.parameters(), clip)
+        clip_grad_norm_(model.parameters(), clip)
         optimiser.step()
-        total += loss.item() * len(nodes)
-    return total / len(train)
+        total += loss.item() * len(which)
+    return total / len(train) if peers is None else peers.total(total) / (len(own) * peers.count)
+
+
+def _part(peers: Peers, train: Ints, counts: Floats) -> tuple[Ints, Floats]:
+    own, weights = peers.filled(train)
+    return own, counts[own] * weights
 
 
 def _check(truth: Floats, nodes: Ints, what: str) -> None:
@@ -220,10 +248,10 @@ def _check(truth: Floats, nodes: Ints, what: str) -> None:
 
 
 @contextmanager
-def _settings_of_torch(settings: TrainingSettings) -> Iterator[None]:
+def _settings_of_torch(settings: TrainingSettings, process: int) -> Iterator[None]:
     """Seed and threads for the time of the block."""
     with torch.random.fork_rng(devices=[]), _threads_of_torch(settings.threads):
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(settings.seed + 1_000_003 * process)
         yield
 
 
