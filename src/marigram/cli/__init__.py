@@ -20,7 +20,8 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by the shell: what is written goes nowhere
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process lives
     gc.set_threshold(100_000)  # imports make hundreds of thousands of objects that stay: nothing to collect
-    if _ALONE.intersection(sys.argv[1:2]):
+    elsewhere = any(word.startswith("--engine") for word in sys.argv)  # Spark speaks pandas
+    if _ALONE.intersection(sys.argv[1:2]) and not elsewhere:
         sys.meta_path.insert(0, _Guests)
 
     from marigram.cli.app import app

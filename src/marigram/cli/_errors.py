@@ -30,6 +30,7 @@ EXTRAS = {
             *("apsw", "fastapi", "google", "h11", "nicegui", "opentelemetry", "prometheus_client"),
             *("starlette", "uvicorn"),
         ),
+        "spark": ("grpc", "pandas", "py4j", "pyspark"),
     }.items()
     for module in modules
 }

@@ -16,6 +16,13 @@ class Told(StrEnum):
     ALL = "all"
 
 
+class Engine(StrEnum):
+    """Where a stream is judged."""
+
+    EMBEDDED = "embedded"
+    SPARK = "spark"
+
+
 class FailOn(StrEnum):
     """What makes a finished run exit with 1."""
 
@@ -128,6 +135,7 @@ __all__ = [
     "All",
     "Alpha",
     "Config",
+    "Engine",
     "Fail",
     "FailOn",
     "Format",

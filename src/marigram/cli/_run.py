@@ -21,6 +21,8 @@ from marigram.events import KeyNames
 from marigram.kinds import Kind
 from marigram.pictures import SUFFIXES, draw
 
+SPARK_RUN = "spark-run.json"
+"""File by which a folder of state is known as Spark's."""
 _PACKED = (".gz", ".zst", ".parquet", ".pq", ".arrow", ".feather", ".ipc")
 
 
@@ -48,9 +50,7 @@ def watch_job(job: Job, show: Show) -> int:
     alerts = Alerts(sys.stdout, show.told, human, show.everything, report.hide)
     sample = None if show.plot is None else Sample()
     pipeline = Pipeline(job, alerts, report, sample)
-    if _is_cold():
-        report.note("the first start compiles the detector, once; this takes some seconds")
-        _compile(job)
+    warm(job, report)
     try:
         summary = pipeline.run()
     finally:
@@ -64,10 +64,20 @@ def watch_job(job: Job, show: Show) -> int:
         kept = f"; the state is in {job.state}" if job.state is not None else ""
         say(f"interrupted{kept}")
         return pipeline.stopped
-    return ExitCode.FOUND if _found(show.fail_on, alerts.kinds, summary.totals.rejects) else ExitCode.DONE
+    return ExitCode.FOUND if found(show.fail_on, alerts.kinds, summary.totals.rejects) else ExitCode.DONE
 
 
-def _found(fail_on: Sequence[FailOn], kinds: set[Kind], rejects: int) -> bool:
+def check_embedded(job: Job, spark: Sequence[str]) -> None:
+    """Refuse what only Spark can use."""
+    if spark:
+        raise ParameterError(f"--spark {spark[0]}: needs --engine spark")
+    if job.state is not None and (job.state / SPARK_RUN).exists():
+        raise ParameterError(
+            f"--state {job.state} is of Spark: go on with --engine spark, or give another folder"
+        )
+
+
+def found(fail_on: Sequence[FailOn], kinds: set[Kind], rejects: int) -> bool:
     """Whether something was told that the run is to fail for."""
     found = {
         FailOn.ANOMALY: Kind.ANOMALY in kinds,
@@ -92,6 +102,13 @@ def _check_picture(path: Path) -> None:
             )
 
 
+def warm(job: Job, report: Report) -> None:
+    """Compile the detector's kernels if that is still to be done."""
+    if _is_cold():
+        report.note("the first start compiles the detector, once; this takes some seconds")
+        _compile(job)
+
+
 def _is_cold() -> bool:
     """Whether the detector's kernels are still to be compiled."""
     cache = os.environ.get("NUMBA_CACHE_DIR")
@@ -112,4 +129,4 @@ def _bytes_of(sources: Sequence[str]) -> int | None:
     return os.path.getsize(sources[0])
 
 
-__all__ = ["Show", "watch_job"]
+__all__ = ["SPARK_RUN", "Show", "check_embedded", "found", "warm", "watch_job"]

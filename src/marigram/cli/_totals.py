@@ -33,6 +33,12 @@ class Totals(msgspec.Struct):
         self.notices += int(np.count_nonzero(verdicts["notice"]))
         self.late += int(np.count_nonzero(verdicts["late"]))
 
+    def join(self, other: Totals) -> None:
+        """Add what another counter has counted."""
+        self.kinds = [a + b for a, b in zip(self.kinds, other.kinds, strict=True)]
+        for name in ("rows", "rejects", "notices", "alerts", "late"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     def of(self, kind: Kind) -> int:
         """How many rows were of this kind."""
         return self.kinds[kind]

@@ -44,6 +44,21 @@ def watch(
             help="Be process I of N: judge the keys that are its own. Files and state get I-of-N into their names.",
         ),
     ] = None,
+    engine: Annotated[
+        o.Engine,
+        typer.Option(
+            "--engine",
+            help="Where the work is done: in this process, or on Spark, whose checkpoint --state keeps.",
+        ),
+    ] = o.Engine.EMBEDDED,
+    spark: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--spark",
+            metavar="NAME=VALUE",
+            help="A setting of Spark, as spark.master=local[2]; may be repeated.",
+        ),
+    ] = None,
     plot: o.Plot = None,
     alpha: o.Alpha = None,
     config: o.Config = None,
@@ -65,7 +80,7 @@ def watch(
     from marigram.cli._columns import schema_of
     from marigram.cli._config import detector_of
     from marigram.cli._pipeline import Job
-    from marigram.cli._run import Show, watch_job
+    from marigram.cli._run import Show, check_embedded, watch_job
     from marigram.cli._shard import Shard
     from marigram.cli._values import duration, size
 
@@ -89,4 +104,9 @@ def watch(
         shard=part,
     )
     show = Show(told=alerts, everything=everything, json=json, quiet=quiet, plot=plot, fail_on=fail_on or ())
+    if engine is o.Engine.SPARK:
+        from marigram.cli._spark import watch_on_spark
+
+        raise typer.Exit(watch_on_spark(job, show, spark or ()))
+    check_embedded(job, spark or ())
     raise typer.Exit(watch_job(job, show))
