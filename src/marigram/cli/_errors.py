@@ -22,7 +22,7 @@ from marigram.errors import InputError, MarigramError, ParameterError, SnapshotE
 EXTRAS = {
     module: extra
     for extra, modules in {
-        "graph": ("lightgbm", "scipy", "sklearn", "torch", "torch_geometric"),
+        "graph": ("duckdb", "lightgbm", "scipy", "sklearn", "torch", "torch_geometric"),
         "holidays": ("holidays",),
         "kafka": ("confluent_kafka",),
         "plot": ("matplotlib",),
