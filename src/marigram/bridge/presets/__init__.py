@@ -7,8 +7,9 @@ import tomllib
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 
-from marigram.errors import ParameterError
+from marigram.errors import InputError, ParameterError
 from marigram.events.entities import EntitySchema
 
 __all__ = ["PRESETS", "Preset", "preset"]
@@ -30,6 +31,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         which every preset reads too.
     schema
         Which column is what; those that a table does not have are done without.
+    aliases
+        What others call its columns -> the column.
     name
         Of the preset.
     """
@@ -37,7 +40,25 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     about: str
     reader: str
     schema: EntitySchema
+    aliases: dict[str, str] = {}
     name: str = ""
+
+    def fitted(self, table: pa.Table) -> EntitySchema:
+        """Return the schema for tables like this: without the columns of which it has nothing, with its kind of time.
+
+        Raises
+        ------
+        InputError
+            No column names an entity, or nothing has a time.
+        """
+        schema = self.schema
+        empty = [name for name in schema.columns if not len(table) or table[name].null_count == len(table)]
+        if schema.time in empty or set(schema.entities) <= set(empty):
+            which = repr(schema.time) if schema.time in empty else " or ".join(map(repr, schema.entities))
+            raise InputError(0, f"preset {self.name}: there is no column {which}, or it is empty")
+        kind = table[schema.time].type if schema.time else pa.int64()
+        schema = schema.leaving_out(dict.fromkeys(empty, "absent or empty"))
+        return msgspec.structs.replace(schema, unit=None if pa.types.is_temporal(kind) else "step")
 
 
 def preset(name: str) -> Preset:
