@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -48,6 +49,7 @@ class MemoryPanel:
 
     def __init__(self, desk: MemoryDesk, actor: str = "ann", may_operate: bool = True) -> None:
         self.desk, self.actor, self.may_operate = desk, actor, may_operate
+        self.state: Path | None = None
 
     async def stats(self) -> Mapping[str, Any]:
         events = sum(len(table) for table in self.desk.stored)

@@ -20,6 +20,9 @@ from marigram.service.dashboard.style import SHEET
 PAGES: Final = (
     ("overview", "Overview"),
     ("alerts", "Alerts"),
+    ("cases", "Cases"),
+    ("queue", "Queue"),
+    ("model", "Model"),
     ("keys", "Keys"),
     ("silences", "Silences"),
     ("configuration", "Configuration"),

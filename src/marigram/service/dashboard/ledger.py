@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -69,6 +70,11 @@ class LedgerPanel:
     def may_operate(self) -> bool:
         """May they acknowledge, label and silence?"""
         return self._access.may("operate")
+
+    @property
+    def state(self) -> Path:
+        """The tenant's folder."""
+        return self._tenant.ledger.folder
 
     async def stats(self) -> Mapping[str, Any]:
         """Return figures of the service."""

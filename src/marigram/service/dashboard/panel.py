@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from marigram.service.alerts.desk import Desk
@@ -62,6 +63,10 @@ class Panel(Protocol):
     @property
     def may_operate(self) -> bool:
         """May they acknowledge, label and silence?"""
+
+    @property
+    def state(self) -> Path | None:
+        """The folder of the tenant, in which a loop may run."""
 
     async def stats(self) -> Mapping[str, Any]:
         """Return figures of the service: accepted, rejected, duplicate, dropped, keys, lag_seconds, newest, …"""

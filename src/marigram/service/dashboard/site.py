@@ -9,14 +9,21 @@ from nicegui import ui
 
 from marigram.service.dashboard.alertlist import alerts
 from marigram.service.dashboard.alertpage import alert
+from marigram.service.dashboard.casepages import case, cases
 from marigram.service.dashboard.keypages import key, keys
+from marigram.service.dashboard.modelpage import model
 from marigram.service.dashboard.overview import overview
+from marigram.service.dashboard.queuepage import queue
 from marigram.service.dashboard.settings import audit, configuration, silence_list
 
 _PAGES = {
     "/overview": overview,
     "/alerts": alerts,
     "/alert": alert,
+    "/cases": cases,
+    "/case": case,
+    "/queue": queue,
+    "/model": model,
     "/keys": keys,
     "/key": key,
     "/silences": silence_list,

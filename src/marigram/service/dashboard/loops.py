@@ -1,0 +1,47 @@
+"""The loop as pages see it: one object a folder, asked in threads, one question at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from marigram.bridge.loop.folder import LoopFolder
+from marigram.bridge.loop.loop import Loop
+from marigram.service.dashboard.frame import Page
+from marigram.service.dashboard.parts import text
+
+T = TypeVar("T")
+
+FOLDER: Final = "loop"
+"""Within the folder of the service."""
+_OPEN: Final[dict[Path, Loop]] = {}
+_LOCK: Final = threading.Lock()
+
+
+async def asked(page: Page, question: Callable[[Loop], T]) -> T | None:
+    """Return the answer to a question; None where no loop was begun, or it has no events."""
+    state = page.panel.state
+    if state is None:
+        return None
+    return await asyncio.to_thread(_answer, state / FOLDER, question)
+
+
+def nothing() -> None:
+    """Say how a loop is begun."""
+    text("p", "No loop runs here yet. It begins with the first events that it is given:", "muted")
+    text("pre", "marigram loop --state DIR --preset cloudtrail EVENTS…")
+
+
+def _answer(folder: Path, question: Callable[[Loop], T]) -> T | None:
+    with _LOCK:
+        if not LoopFolder(folder).exists or not LoopFolder(folder).index().parts:
+            return None
+        if folder not in _OPEN:
+            _OPEN[folder] = Loop(folder)
+        return question(_OPEN[folder])
+
+
+__all__ = ["FOLDER", "asked", "nothing"]
