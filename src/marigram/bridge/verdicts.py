@@ -22,6 +22,8 @@ COLUMNS: Mapping[str, Any] = {
     "action": object, "part": np.int64,
 }  # fmt: skip
 """Columns of one cell a row, with their types."""
+_STEPS = 10**14
+"""Times below this are steps of the source rather than nanoseconds since 1970."""
 PARTS = ("surprise", "observed", "expected")
 """Columns of one cell a stream."""
 
@@ -37,7 +39,10 @@ class Part(NamedTuple):
     """Evidence in nats: 0 nothing unusual, 7 about one in a thousand."""
 
     def __str__(self) -> str:
-        return f"{self.stream}: {number(self.observed)}, expected {number(self.expected)}"
+        if self.stream.startswith(("rate of ", "value of ")) or self.stream == "combination":
+            return f"{self.stream}: {number(self.observed)}, usually {number(self.expected)}"
+        seen = f"seen {number(self.observed)} times before" if self.observed > 0 else "never seen before"
+        return f"{self.stream}: {seen}"
 
 
 class EventVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +60,8 @@ class EventVerdict(msgspec.Struct, frozen=True, kw_only=True):
     finding: str
     actor: str | None
     action: str | None
+    why: str
+    """What was unusual, in words."""
     parts: list[Part]
 
     def to_json(self) -> bytes:
@@ -63,8 +70,8 @@ class EventVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         who = printable(f"{self.actor or 'nobody'} {self.action or ''}".strip())
-        why = f"; {self.parts[0]}" if self.parts else ""
-        return f"{moment(self.time)}  {self.finding}  {who}  ({odds(self.p_value)}{why})"
+        when = moment(self.time) if abs(self.time) > _STEPS else f"step {self.time:,}"
+        return f"{when}  {self.finding}  {who}  ({odds(self.p_value)}; {printable(self.why)})"
 
 
 class EventVerdicts:
@@ -105,7 +112,9 @@ class EventVerdicts:
             return type(self)({name: column[index] for name, column in self._columns.items()}, self.streams)
         plain = {name: self._columns[name][index] for name in COLUMNS if name != "part"}
         cells = {name: cell.item() if isinstance(cell, np.generic) else cell for name, cell in plain.items()}
-        return EventVerdict(**cells, parts=self.parts(index))
+        return EventVerdict(
+            **cells, why=str(self._part(index, int(self["part"][index]))), parts=self.parts(index)
+        )
 
     def __iter__(self) -> Iterator[EventVerdict]:
         return (self[i] for i in range(len(self)))
@@ -117,12 +126,11 @@ class EventVerdicts:
         """What the streams made of a row, strongest first; streams that found nothing unusual are left out."""
         surprise = self._columns["surprise"][row]
         order = np.argsort(-surprise, kind="stable")
-        cells = (self._columns["observed"][row], self._columns["expected"][row], surprise)
-        return [
-            Part(self.streams[j], *(float(cell[j]) for cell in cells))
-            for j in order.tolist()
-            if surprise[j] > 0
-        ]
+        return [self._part(row, j) for j in order.tolist() if surprise[j] > 0]
+
+    def _part(self, row: int, j: int) -> Part:
+        cells = {name: float(self._columns[name][row, j]) for name in PARTS}
+        return Part(stream=self.streams[j], **cells)
 
     @classmethod
     def concat(cls, tables: Iterable[Self]) -> Self:

@@ -59,6 +59,14 @@ def watch(
             help="A setting of Spark, as spark.master=local[2]; may be repeated.",
         ),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="Logs of what happened between whom: cloudtrail, vpc-flow, syslog, connections or cards.",
+        ),
+    ] = None,
     plot: o.Plot = None,
     alpha: o.Alpha = None,
     config: o.Config = None,
@@ -77,6 +85,23 @@ def watch(
     Alerts go to standard output, one readable line each on a terminal, one JSON object each in a pipe. Everything
     else goes to standard error.
     """
+    if preset is not None:
+        from marigram.cli._preset import PresetJob, refuse_with_preset, watch_preset
+
+        named = {"--schema": schema, "--time": time, "--key": key, "--value": value, "--id": id, "--tz": tz}
+        other = {
+            "--format": format,
+            "--follow": follow,
+            "--lateness": lateness,
+            "--shard": shard,
+            "--plot": plot,
+        }
+        refuse_with_preset(named | other | {"--config": config, "--spark": spark, "--memory": memory})
+        security = PresetJob(
+            sources=sources, name=preset, alpha=alpha, out=out, rejects=rejects, state=state, strict=strict,
+            everything=everything, json=json, quiet=quiet, fail_on=fail_on or (),
+        )  # fmt: skip
+        raise typer.Exit(watch_preset(security))
     from marigram.cli._columns import schema_of
     from marigram.cli._config import detector_of
     from marigram.cli._pipeline import Job

@@ -84,6 +84,8 @@ class Stream(NamedTuple):
         value = f"kind of {self.value}" if self.by_kind else self.value
         if self.kind == "rate":
             return f"rate of {value}"
+        if self.kind == "number":
+            return f"value of {value}"
         return f"{value} of {self.context}" if self.context else value
 
     def what(self, observed: float) -> str:
