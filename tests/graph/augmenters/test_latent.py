@@ -8,14 +8,15 @@ from tests.graph.detectors.graphs import planted
 
 from marigram import graph as mgg
 from marigram.graph.augmenters.kinds import Makers
-from marigram.graph.augmenters.latent import FORMS, Latent, _snapped, _Space
+from marigram.graph.augmenters.latent import Latent, _snapped
 from marigram.graph.augmenters.makers import known_anomalies
+from marigram.graph.augmenters.space import FORMS, Space
 from marigram.graph.detectors.jobs import Job
 from marigram.graph.detectors.labels import job_of
 from marigram.graph.hops import HopFeatures, HopView
 
 pytest.importorskip("torch")
-NAMES = ("vae", "vae-both", "godm", "diffusion-plain", "diffusion-rows", "diffusion-both")
+NAMES = ("vae", "vae-both", "godm", "diffusion-plain", "diffusion-rows", "diffusion-both", "vae-between")
 
 
 def case() -> tuple[Job, HopView]:
@@ -74,11 +75,27 @@ def test_both_is_half_of_either() -> None:
     assert not any(row[0] in seen for row in both[11:])
 
 
+def test_between_is_between_two_known_anomalies_and_then_a_little_denoised() -> None:
+    job, view = case()
+    known = view.rows(known_anomalies(job))
+    makers = Makers(0)
+    plain, denoised = (
+        makers.of(name).sample(job, view, 200, 0).x for name in ("vae-between", "diffusion-between")
+    )
+    low, high = np.nanmin(known, 0), np.nanmax(known, 0)
+    own = slice(0, view.features.names.index("degree by pays"))
+    slack = 0.5 * (high - low)[own] + 1e-6  # what 32 components leave over is the nearest node's
+    assert ((plain[:, own] >= low[own] - slack) & (plain[:, own] <= high[own] + slack)).all()
+    assert (plain != denoised).any()
+    gap = np.abs(np.nanmean(plain, 0) - np.nanmean(known, 0)) / np.maximum(np.nanstd(known, 0), 1e-6)
+    assert gap[own].max() < 0.5
+
+
 def test_components_and_what_they_leave_give_the_row_back() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 50)) @ rng.normal(size=(50, 50)) + 7
     x[:, 3] = 2.0
-    space = _Space.of(x)
+    space = Space.of(x)
     np.testing.assert_allclose(space.decoded(space.encoded, np.arange(60)), x, atol=1e-6)
     assert space.encoded.shape == (60, 32)
 

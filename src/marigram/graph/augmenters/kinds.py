@@ -12,15 +12,16 @@ from marigram.errors import ParameterError
 from marigram.graph.augmenters.between import Mixup, Smote
 from marigram.graph.augmenters.gaussian import Gaussian
 from marigram.graph.augmenters.generated import diffusion, godm, vae
-from marigram.graph.augmenters.latent import FORMS, Latent
+from marigram.graph.augmenters.latent import Latent
 from marigram.graph.augmenters.makers import Duplicate, Made, Maker, Perturb, divided, known_anomalies
+from marigram.graph.augmenters.space import FORMS
 from marigram.graph.detectors.auto import Candidate
 from marigram.graph.detectors.jobs import Job
 from marigram.graph.detectors.selftrain import SelfTraining
 
 MAKERS = (
-    "duplicate", "perturb", "smote", "mixup", "gaussian", "vae", "vae-rows", "vae-both", "godm", "diffusion",
-    "diffusion-plain", "diffusion-rows", "diffusion-both",
+    "duplicate", "perturb", "smote", "mixup", "gaussian", "vae", "vae-rows", "vae-both", "vae-between", "godm",
+    "diffusion", "diffusion-plain", "diffusion-rows", "diffusion-both", "diffusion-between",
 )  # fmt: skip
 """Augmenters that make new anomalies."""
 AUGMENTERS = ("none", "undersample", "pseudo", *MAKERS)

@@ -7,7 +7,7 @@ encoder. The diffusion knows three classes: normal, anomalous, unknown. Decoded 
 node of the class has, and the new node gets the edges of the real one that is nearest in the latent space, with
 held-out partners replaced. Its row is then computed in the larger graph, as that of any node: rows that are decoded
 whole lie where no node can lie, and trees may tell them apart instead of learning from them. Where what makes an
-anomaly is how it is wired, they are nevertheless the better ones. A :class:`Form` says which.
+anomaly is how it is wired, they are nevertheless the better ones (:class:`marigram.graph.augmenters.space.Form`).
 
 With few anomalies the class is learned from suspects, too (:mod:`marigram.graph.augmenters.suspects`).
 """
@@ -15,61 +15,29 @@ With few anomalies the class is learned from suspects, too (:mod:`marigram.graph
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, final
+from dataclasses import replace
+from typing import Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
 
 from marigram.graph.augmenters.generated import Generated
 from marigram.graph.augmenters.joining import Draft
 from marigram.graph.augmenters.joining import join as joined
 from marigram.graph.augmenters.makers import anomalies, drafted, known_anomalies, rows_of_nodes
+from marigram.graph.augmenters.space import FORMS, Form, Learned, Space
 from marigram.graph.augmenters.suspects import suspects
 from marigram.graph.data import Graph
 from marigram.graph.detectors.jobs import Ints, Job, Sample
 from marigram.graph.detectors.selftrain import SelfTraining
 from marigram.graph.hops import HopView
 
-if TYPE_CHECKING:
-    from marigram.graph.diffusion import LatentDiffusion
-
 Doubles = NDArray[np.float64]
 
-COMPONENTS = 32
-"""Of the latent space, at most."""
-FAR = 6.0
-"""Standard deviations at which a column is cut before its components are taken."""
 TRAINING, HIDDEN = 400, 96
 """Steps of learning and width of the denoiser."""
 MOST_ROWS = 4000
 """Nodes of each class from which the diffusion learns."""
-
-
-@final
-@dataclass(frozen=True)
-class Form:
-    """What becomes of latents: nodes, whole rows, or half of them either.
-
-    Attributes
-    ----------
-    nodes, rows
-        Guidance of the diffusion for each, from 0: 1 is the class as it is; None: none are made.
-    against
-        The class that guidance leads away from: 2, whatever class, or 0, the normal one.
-    """
-
-    nodes: float | None = None
-    rows: float | None = None
-    against: int = 2
-
-
-FORMS = {
-    "": Form(nodes=2.0), "-plain": Form(nodes=1.0), "-rows": Form(rows=2.0),
-    "-both": Form(nodes=2.5, rows=1.5, against=0),
-}  # fmt: skip
-"""By the ending of an augmenter's name."""
 
 
 @final
@@ -102,7 +70,7 @@ class Latent:
         seed: int = 0,
     ) -> None:
         self.how, self.nodes, self.learning, self.form, self.seed = how, nodes, learning, form, seed
-        self._learned: weakref.WeakKeyDictionary[Graph, _Learned] = weakref.WeakKeyDictionary()
+        self._learned: weakref.WeakKeyDictionary[Graph, Learned] = weakref.WeakKeyDictionary()
 
     def shaped(self, form: Form) -> Latent:
         """Return the same, sharing what it learns, with another form."""
@@ -122,16 +90,16 @@ class Latent:
         whole = 0 if form.rows is None else count if form.nodes is None else count // 2
         if whole < count:
             rng = np.random.default_rng([seed, 27])
-            z = learned.draw(count - whole, form.nodes or 0.0, form.against, seed, rng)
+            z = learned.draw(count - whole, form.nodes or 0.0, form, seed, rng)
             draft = self._decoded(job, learned, z, rng)
             found.append(rows_of_nodes(job, view, joined(job.graph, job.target, draft)).x)
         if whole:
             word = seed if whole == count else seed + 1
             rng = np.random.default_rng([word, 27])
-            found.append(learned.rows(learned.draw(whole, form.rows or 0.0, form.against, word, rng)))
+            found.append(learned.rows(learned.draw(whole, form.rows or 0.0, form, word, rng)))
         return anomalies(np.concatenate(found))
 
-    def _learn(self, job: Job, view: HopView) -> _Learned:
+    def _learn(self, job: Job, view: HopView) -> Learned:
         known = known_anomalies(job)
         supposed = known[:0] if self.learning is None else suspects(job, self.learning, self.seed, view)
         anomalous = np.concatenate([known, supposed])
@@ -145,7 +113,7 @@ class Latent:
             [1, 0, 0 if self.how == "published" else 2], [len(anomalous), len(normal), len(unknown)]
         )
         x = view.rows(nodes).astype(np.float64)
-        space = _Space.of(x)
+        space = Space.of(x)
         z = space.encoded.astype(np.float32)
         diffusion = None
         if self.how != "gaussian":
@@ -154,9 +122,9 @@ class Latent:
             diffusion = LatentDiffusion(training=TRAINING, hidden=HIDDEN, seed=self.seed).fit(z, classes)
         place = {name: j for j, name in reversed(list(enumerate(view.features.names)))}
         absent = np.isnan(x[: len(anomalous)])
-        return _Learned(space, place, anomalous, z[: len(anomalous)], absent, diffusion)
+        return Learned(space, place, anomalous, z[: len(anomalous)], absent, len(known), diffusion)
 
-    def _decoded(self, job: Job, learned: _Learned, z: Doubles, rng: np.random.Generator) -> Draft:
+    def _decoded(self, job: Job, learned: Learned, z: Doubles, rng: np.random.Generator) -> Draft:
         """New nodes with the numbers of z and, unless they are isolated, edges as of the nearest real anomaly."""
         nearest = learned.nearest(z)
         draft = drafted(job, learned.nodes[nearest], rng)
@@ -172,72 +140,8 @@ class Latent:
         return replace(draft, attributes=replace(draft.attributes, numeric=numbers), links=links)
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class _Space:
-    """Principal components of standardised columns, and what they leave over of each row."""
-
-    centre: Doubles
-    scale: Doubles
-    axes: Doubles
-    encoded: Doubles
-    rest: Doubles
-
-    @classmethod
-    def of(cls, x: Doubles) -> _Space:
-        known = np.maximum((~np.isnan(x)).sum(0), 1)
-        first = np.nansum(x, axis=0) / known
-        scale = np.sqrt(np.nansum((x - first) ** 2, axis=0) / known)
-        z = np.nan_to_num(np.clip((x - first) / np.where(scale > 0, scale, np.inf), -FAR, FAR))
-        shift = z.mean(0)
-        z -= shift
-        count = min(COMPONENTS, min(z.shape) - 1)
-        axes = svds(z, k=count, v0=np.ones(min(z.shape)))[2].T if count > 0 else np.zeros((z.shape[1], 0))
-        encoded = z @ axes
-        return cls(first + shift * scale, scale, axes, encoded, z - encoded @ axes.T)
-
-    def decoded(self, z: Doubles, like: Ints) -> Doubles:
-        """Columns of latents; what the components leave over is that of the rows ``like``."""
-        return np.asarray((z @ self.axes.T + self.rest[like]) * self.scale + self.centre)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Learned:
-    """A latent space, its columns by name, the anomalies, their latents and what they lack, and a diffusion or none."""
-
-    space: _Space
-    place: dict[str, int]
-    nodes: Ints
-    z: NDArray[np.float32]
-    absent: NDArray[np.bool_]
-    diffusion: LatentDiffusion | None
-
-    def nearest(self, z: Doubles) -> Ints:
-        """Which real anomaly is nearest to each latent."""
-        return np.asarray(_squares(z, self.z.astype(np.float64)).argmin(1))
-
-    def rows(self, z: Doubles) -> NDArray[np.float32]:
-        """Whole rows, with nothing where the nearest real anomaly has nothing."""
-        nearest = self.nearest(z)
-        return np.where(self.absent[nearest], np.nan, self.space.decoded(z, nearest)).astype(np.float32)
-
-    def draw(self, count: int, guidance: float, against: int, seed: int, rng: np.random.Generator) -> Doubles:
-        """Latents of new anomalies."""
-        if self.diffusion is not None:
-            z = self.diffusion.sample(count, 1, guidance=guidance, against=against, seed=seed)
-            return z.astype(np.float64)
-        centred = self.z - self.z.mean(0)
-        noise = rng.normal(size=(count, len(centred)))
-        return np.asarray(self.z.mean(0) + noise @ centred / np.sqrt(len(centred)), np.float64)
-
-
 def _some(nodes: Ints, rng: np.random.Generator) -> Ints:
     return nodes if len(nodes) <= MOST_ROWS else rng.choice(nodes, MOST_ROWS, replace=False)
-
-
-def _squares(a: Doubles, b: Doubles) -> Doubles:
-    return np.asarray((a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * a @ b.T)
 
 
 def _snapped(values: Doubles, seen: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -250,4 +154,4 @@ def _snapped(values: Doubles, seen: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.abs(values - below) <= np.abs(above - values), below, above).astype(np.float32)
 
 
-__all__ = ["FORMS", "Form", "Latent"]
+__all__ = ["Latent"]
