@@ -9,6 +9,19 @@
 """
 
 from marigram.datasets.local import DatasetMissingError, find
+from marigram.datasets.logs import EventLog, cloudtrail, cloudtrail_path
 from marigram.datasets.shipped import Dataset, Info, info, load, names, path
 
-__all__ = ["Dataset", "DatasetMissingError", "Info", "find", "info", "load", "names", "path"]
+__all__ = [
+    "Dataset",
+    "DatasetMissingError",
+    "EventLog",
+    "Info",
+    "cloudtrail",
+    "cloudtrail_path",
+    "find",
+    "info",
+    "load",
+    "names",
+    "path",
+]
