@@ -1,4 +1,4 @@
-"""The log of events inside the package: real calls of an AWS account under simulated attack, and which of them attacked."""
+"""The log inside the package: real calls of an AWS account under simulated attack, and which of them attacked."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ _EVENTS, _LABELS = _FOLDER / "cloudtrail-attacks.parquet", _FOLDER / "cloudtrail
 class EventLog:
     """A shipped log: its events, and the labels that nothing which scores them may read.
 
-    ``labels`` (n,): 1 for a call of the attack simulator, 0 for others; ``runs`` (n,): number of the simulator's run that
-    made the call, -1 for none.
+    ``labels`` (n,): 1 for a call of the attack simulator, 0 for others; ``runs`` (n,): number of the simulator's run
+    that made the call, -1 for none.
     """
 
     events: pa.Table
