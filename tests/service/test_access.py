@@ -146,6 +146,16 @@ def test_a_session_stands_for_its_token(guarded: tuple[TestClient, dict[str, str
     assert client.post("/v1/replay", json={}, headers={"Origin": "http://127.0.0.1:8765"}).status_code == 200
 
 
+def test_who_may_only_send_is_told_so_at_the_login(guarded: tuple[TestClient, dict[str, str]]) -> None:
+    client, held = guarded
+    refused = client.post("/login", data={"token": held["ingest"]}, follow_redirects=False)
+    assert refused.status_code == 403
+    assert "set-cookie" not in refused.headers
+    assert "it sends events and sees no pages" in refused.text
+    allowed = client.post("/login", data={"token": held["read"]}, follow_redirects=False)
+    assert (allowed.status_code, allowed.headers["location"]) == (303, "/ui/overview")
+
+
 def test_another_address_needs_a_token(tmp_path: Any) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.4", "example.org"):  # noqa: S104 - it is refused
         with pytest.raises(ParameterError, match="no token exists"):

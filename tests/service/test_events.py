@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
+from tests.service.alerts.scenes import HOOK
 
+from marigram.service.alerts import AlertRules
 from marigram.service.limits import Limits
 
 Serving = Callable[..., TestClient]
@@ -156,6 +159,23 @@ def test_verdicts_keys_and_metrics(serving: Serving) -> None:
     text = client.get("/metrics").text
     assert 'marigram_events_accepted_total{tenant="default"} 300.0' in text
     assert 'marigram_false_alarm_promised{tenant="default"} 0.001' in text
+
+
+def test_metrics_say_what_stands_open_and_what_is_on_its_way(serving: Serving) -> None:
+    rules = AlertRules(channels=(HOOK,))
+    client = serving(alerts=rules, channels=())  # nobody carries what is written down
+    noise = np.random.default_rng(3).normal(50.0, 3.0, 1500).tolist()
+    assert post(client, lines([{"host": "a", "load": value} for value in [*noise, 500.0]])).status_code == 200
+    text = client.get("/metrics").text
+    open_alerts = re.findall(
+        r'marigram_alerts_open{kind="anomaly",severity="([^"]*)",tenant="default"} 1.0', text
+    )
+    assert len(open_alerts) == 1
+    waiting = len(client.get("/v1/outbox", params={"state": "waiting"}).json())
+    assert waiting > 0
+    assert f'marigram_outbox{{state="waiting",tenant="default"}} {waiting}.0' in text
+    assert 'marigram_outbox{state="retried",tenant="default"} 0.0' in text
+    assert 'marigram_outbox{state="dead",tenant="default"} 0.0' in text
 
 
 def test_a_replay_under_the_same_settings_finds_the_same(serving: Serving) -> None:

@@ -11,8 +11,7 @@ from starlette.testclient import TestClient
 from tests.store.streams import told
 
 from marigram import ParameterError
-from marigram.service.kafka import topics_of
-from marigram.service.tenants import KafkaTopic
+from marigram.service.sources import KafkaTopic, Sources, sources_of
 from marigram.store.books import Books
 
 kafka = pytest.importorskip("confluent_kafka", reason="this machine lacks the client of Kafka")
@@ -52,12 +51,12 @@ def test_every_message_is_an_event_once_over_restarts(
     topic = KafkaTopic(servers=servers, topic="load", options={"log_level": 0})
     produce(producer, 0, COUNT)
     producer.produce("load", b"{broken", partition=0)
-    client = serving(tmp_path / "s", kafka=[topic])
+    client = serving(tmp_path / "s", sources=Sources(kafka=(topic,)))
     stats = accepted(client, COUNT + 1)
     assert (stats["accepted"], stats["rejected"]) == (COUNT, 1)
     client.__exit__()
     produce(producer, COUNT, 2 * COUNT)
-    again = serving(tmp_path / "s", kafka=[topic])
+    again = serving(tmp_path / "s", sources=Sources(kafka=(topic,)))
     assert accepted(again, 2 * COUNT + 1)["accepted"] == 2 * COUNT
     time.sleep(0.5)
     stats = again.get("/v1/stats").json()
@@ -73,6 +72,6 @@ def test_every_message_is_an_event_once_over_restarts(
 
 def test_a_wrong_setting_is_refused_before_anything_is_read() -> None:
     with pytest.raises(ParameterError, match="servers"):
-        topics_of([{"topic": "load"}])
+        sources_of({"kafka": [{"topic": "load"}]})
     with pytest.raises(ParameterError, match="unknown field"):
-        topics_of([{"topic": "load", "servers": "x:1", "group": "y"}])
+        sources_of({"kafka": [{"topic": "load", "servers": "x:1", "group": "y"}]})

@@ -12,7 +12,7 @@ from marigram.detectors.parameters import Parameters
 from marigram.errors import ParameterError
 
 _TABLE = "detector"
-_TABLES = (_TABLE, "schema", "alerts", "channels", "kafka")
+_TABLES = (_TABLE, "schema", "alerts", "channels", "kafka", "tail", "promql")
 """One file may hold all: what `--config` and `--schema` read, and what `serve` is told of alerts."""
 
 

@@ -14,8 +14,8 @@ import msgspec
 from marigram.cli._columns import schema_of
 from marigram.cli._config import detector_of
 from marigram.service.alerts import rules_of
-from marigram.service.kafka import topics_of
 from marigram.service.limits import Limits
+from marigram.service.sources import sources_of
 from marigram.service.tenants import Settings
 
 
@@ -50,7 +50,7 @@ def settings_of(
         schema=schema_of(schema, columns),
         alerts=rules,
         channels=rules.channels,
-        kafka=topics_of(tables.get("kafka", [])),
+        sources=sources_of({name: tables.get(name, []) for name in ("kafka", "tail", "promql")}),
         limits=Limits(rate=rate),
         **others,
     )

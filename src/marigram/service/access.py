@@ -74,9 +74,22 @@ class Gate:
         return self._find(session[0])
 
     def login(self, token: str) -> str | None:
-        """Return the value of a session's cookie for a valid token, None for another."""
-        if self._find(token) is None:
+        """Return the value of a session's cookie for a valid token, None for another.
+
+        Raises
+        ------
+        RefusedError
+            The token may send events and see nothing.
+        """
+        access = self._find(token)
+        if access is None:
             return None
+        if not access.may("read"):
+            raise RefusedError(
+                HTTPStatus.FORBIDDEN,
+                f"This token has the scope {access.scope}: it sends events and sees no pages. "
+                "Log in with one of scope read, operate or admin.",
+            )
         now = time.monotonic()
         live = sorted((until, name) for name, (_, until) in self._sessions.items() if until > now)
         kept = {name for _, name in live[-_SESSIONS + 1 :]}

@@ -19,7 +19,6 @@ from marigram.errors import MarigramError
 from marigram.service.access import Gate, Guarded, operate_desk, read, read_desk
 from marigram.service.dashboard.ledger import add_pages
 from marigram.service.errors import status_of
-from marigram.service.kafka import KafkaFeed
 from marigram.service.routes import azure, events, health, otlp, questions, replays, series, tokens
 from marigram.service.routes.answers import REFUSALS, answer
 from marigram.service.tenants import Settings, Tenant, Tenants
@@ -49,7 +48,11 @@ def build(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
     )
-    app.state.feeds = [KafkaFeed(tenants.root, topic) for topic in settings.kafka]
+    try:
+        app.state.feeds = _feeds(tenants)
+    except BaseException:
+        tenants.close()
+        raise
     app.state.tenants, app.state.gate = tenants, Gate(tenants)
     for subject in (events, series, otlp, questions, replays, tokens, health, azure):
         app.include_router(subject.router)
@@ -61,6 +64,24 @@ def build(settings: Settings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     return app
+
+
+def _feeds(tenants: Tenants) -> list[Any]:
+    """Return what is fetched, not begun; each reader is imported when there is something for it."""
+    sources, feeds = tenants.settings.sources, list[Any]()
+    if sources.kafka:
+        from marigram.service.kafka import KafkaFeed
+
+        feeds += [KafkaFeed(tenants.root, topic) for topic in sources.kafka]
+    if sources.tail:
+        from marigram.service.tail import TailFeed
+
+        feeds += [TailFeed(tenants.get(tail.tenant), tail) for tail in sources.tail]
+    if sources.promql:
+        from marigram.service.promql import PromFeed
+
+        feeds += [PromFeed(tenants.get(query.tenant), query) for query in sources.promql]
+    return feeds
 
 
 def _add_alerts(app: FastAPI) -> None:
@@ -82,8 +103,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        for feed in app.state.feeds:
-            await asyncio.to_thread(feed.stop)
+        await asyncio.gather(*(asyncio.to_thread(feed.stop) for feed in app.state.feeds))
         await asyncio.wait([delivery], timeout=_PATIENCE)
         await asyncio.to_thread(tenants.close)
         await warming

@@ -11,11 +11,11 @@ import threading
 from typing import Final
 
 import apsw
-import msgspec
 
 from marigram.engines.kafka.reader import Address, Piece, TopicReader
-from marigram.errors import InputError, ParameterError
-from marigram.service.tenants import KafkaTopic, Tenant
+from marigram.errors import InputError
+from marigram.service.sources import KafkaTopic
+from marigram.service.tenants import Tenant
 from marigram.store.books import Receipt
 from marigram.store.database import FullError
 from marigram.store.ledger import BusyError
@@ -112,12 +112,4 @@ def _positions(connection: apsw.Connection) -> list[tuple[str, str]]:
     return [(str(source), str(value)) for source, value in rows]
 
 
-def topics_of(config: object) -> tuple[KafkaTopic, ...]:
-    """Return the topics that a configuration lists; ``ParameterError`` says what is wrong with one."""
-    try:
-        return msgspec.convert(config, tuple[KafkaTopic, ...])
-    except msgspec.ValidationError as error:
-        raise ParameterError(f"[[kafka]]: {error}") from error
-
-
-__all__ = ["KafkaFeed", "topics_of"]
+__all__ = ["KafkaFeed"]

@@ -10,6 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from marigram.kinds import Kind
+from marigram.service.alerts import tables
+from marigram.service.delivery import outbox
+from marigram.service.delivery.outbox import Connection
 from marigram.service.tenants import Tenants
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -56,6 +59,33 @@ class _Figures(Collector):
             promised.add_metric([label], tenant.ledger.parameters.alpha)
             observed.add_metric([label], observed_rate(counts))
         yield from (kinds, promised, observed)
+        yield from self._people()
+
+    def _people(self) -> Iterator[Metric]:
+        """Yield what stands open, and what is on its way to somebody."""
+        alerts = GaugeMetricFamily(
+            "marigram_alerts_open",
+            "Alerts that are not closed, by the band of their severity, -log10 p.",
+            labels=["tenant", "kind", "severity"],
+        )
+        sending = GaugeMetricFamily(
+            "marigram_outbox",
+            "Notices by state; those retried are among those that wait.",
+            labels=["tenant", "state"],
+        )
+        for tenant in self._tenants.all():
+            label = tenant.name or "default"
+            standing, states = tenant.ledger.read(_told)
+            for (kind, band), count in sorted(standing.items()):
+                alerts.add_metric([label, kind, band], count)
+            for state, count in states.items():
+                sending.add_metric([label, state], count)
+        yield from (alerts, sending)
+
+
+def _told(connection: Connection) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+    states = outbox.counts(connection) | {"retried": outbox.retried(connection)}
+    return tables.open_by_severity(connection), states
 
 
 def observed_rate(stats: dict[str, Any]) -> float:

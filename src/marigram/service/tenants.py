@@ -22,7 +22,9 @@ from marigram.service.decoding import Decoder, Form, form_of
 from marigram.service.delivery import AnyChannel
 from marigram.service.desk import LedgerDesk
 from marigram.service.limits import Budget, Limits, Rate, held, unpack
+from marigram.service.memory import Heap
 from marigram.service.series import SCHEMA, check_schema
+from marigram.service.sources import Sources
 from marigram.service.tokens import DEFAULT, check_tenant
 from marigram.store.books import Receipt
 from marigram.store.ledger import Ledger, ledgers_closed
@@ -30,24 +32,6 @@ from marigram.store.retention import Keep
 
 HTTP = "http"
 """Source of what clients send; their batches' names are unique within it."""
-
-
-class KafkaTopic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A topic whose messages are events.
-
-    Parameters
-    ----------
-    servers
-        Where brokers are: ``host:port``, several between commas.
-    topic
-        Its name.
-    options
-        Settings of librdkafka, such as those for TLS.
-    """
-
-    servers: str
-    topic: str
-    options: dict[str, str | int | bool] = {}
 
 
 @dataclass(frozen=True)
@@ -64,8 +48,8 @@ class Settings:
         The user's rules for alerts, and where notices go.
     limits, keep
         What is taken in, and what is kept.
-    kafka
-        Topics that are read into the service's own tenant.
+    sources
+        What the service fetches by itself.
     memory, threads
         Of each tenant's fleet.
     silence
@@ -77,7 +61,7 @@ class Settings:
     schema: Schema = field(default_factory=Schema)
     alerts: AlertRules = field(default_factory=AlertRules)
     channels: Sequence[AnyChannel] = ()
-    kafka: Sequence[KafkaTopic] = ()
+    sources: Sources = field(default_factory=Sources)
     limits: Limits = field(default_factory=Limits)
     keep: Keep = field(default_factory=Keep)
     memory: int | str | None = None
@@ -115,6 +99,7 @@ class Tenant:
         self.desk = LedgerDesk(self.ledger)
         self.rate = Rate(settings.limits)
         self.budget = budget
+        self._heap = Heap()
         self._threads = ThreadPoolExecutor(1, f"decode {name}")
         try:
             known = self.ledger.call(lambda books: books.meta("schema")).result()
@@ -155,12 +140,19 @@ class Tenant:
         content = unpack(body, encoding, self.settings.limits)
         batch = self.decoder.decode(content, form or form_of(content_type, content), self.settings.limits)
         self._remember()
+        self._heap.read(len(content))
         return batch, hashlib.blake2b(content, digest_size=16).digest()
 
     def take_series(self) -> None:
         """Take samples of series from now on, and nothing else; ParameterError where there are other events."""
         check_schema(self.decoder.schema)
         self.decoder.schema = SCHEMA
+        self._remember()
+
+    def adopt(self, schema: Schema, reasons: Sequence[str]) -> None:
+        """Keep a schema that was inferred elsewhere, unless one is known."""
+        if not self.decoder.schema.is_complete:
+            self.decoder.schema, self.decoder.reasons = schema, list(reasons)
         self._remember()
 
     def _remember(self) -> None:
@@ -232,4 +224,4 @@ def _agreed(told: Schema, known: Mapping[str, Any] | None) -> Schema:
     return kept
 
 
-__all__ = ["HTTP", "KafkaTopic", "Settings", "Tenant", "Tenants"]
+__all__ = ["HTTP", "Settings", "Tenant", "Tenants"]

@@ -13,6 +13,7 @@ import msgspec
 from marigram.errors import ParameterError
 from marigram.service.delivery.channels import fits
 from marigram.service.delivery.outbox import Connection
+from marigram.service.rows import row_of
 
 DDL: Final = (
     """CREATE TABLE IF NOT EXISTS alert_silence (
@@ -56,7 +57,7 @@ def save(connection: Connection, silence: Silence) -> None:
 def current(connection: Connection) -> dict[str, Silence]:
     """Return the silences that are not over, by id."""
     rows = connection.execute("SELECT body FROM alert_silence WHERE over = 0 ORDER BY starts, id")
-    found = [msgspec.json.decode(body, type=Silence) for (body,) in rows]
+    found = [row_of(body, Silence, "a silence") for (body,) in rows]
     return {silence.id: silence for silence in found}
 
 
@@ -72,7 +73,7 @@ def listed(connection: Connection, limit: int = 100) -> list[tuple[Silence, int]
         " FROM alert_silence ORDER BY ends DESC, id LIMIT ?",
         (limit,),
     )
-    return [(msgspec.json.decode(body, type=Silence), muted) for body, muted in rows]
+    return [(row_of(body, Silence, "a silence"), muted) for body, muted in rows]
 
 
 def next_id(connection: Connection) -> str:
@@ -84,7 +85,7 @@ def next_id(connection: Connection) -> str:
 def found(connection: Connection, id_: str) -> Silence | None:
     """Return a silence by its id."""
     rows = list(connection.execute("SELECT body FROM alert_silence WHERE id = ?", (id_,)))
-    return msgspec.json.decode(rows[0][0], type=Silence) if rows else None
+    return row_of(rows[0][0], Silence, "a silence") if rows else None
 
 
 __all__ = ["DDL", "Silence", "current", "end", "found", "listed", "next_id", "save"]

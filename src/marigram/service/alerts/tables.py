@@ -11,6 +11,7 @@ from marigram.service.alerts import silences
 from marigram.service.alerts.alert import Alert
 from marigram.service.delivery import outbox
 from marigram.service.delivery.outbox import Connection
+from marigram.service.rows import row_of
 
 DDL: Final = (
     """CREATE TABLE IF NOT EXISTS alert (
@@ -121,6 +122,14 @@ def of_key(connection: Connection, key: str, limit: int) -> list[Alert]:
     return list(_alerts(connection.execute(sql, (key, limit))))
 
 
+def open_by_severity(connection: Connection) -> dict[tuple[str, str], int]:
+    """Return how many alerts of each kind are not closed, by a band of severity (-log10 p); no data has none."""
+    sql = """SELECT kind, CASE WHEN severity < 0 THEN 'none' WHEN severity < 3 THEN 'below 3'
+        WHEN severity < 6 THEN '3 to 6' WHEN severity < 9 THEN '6 to 9' ELSE '9 and more' END, count(*)
+        FROM alert WHERE status <> 'closed' GROUP BY 1, 2"""
+    return {(kind, band): number for kind, band, number in connection.execute(sql)}
+
+
 def by_hour(connection: Connection, since: int) -> dict[int, dict[str, int]]:
     """Return how many alerts of each kind were opened in each hour since 1970, from a time on."""
     sql = "SELECT opened / 3600000000000, kind, count(*) FROM alert WHERE opened >= ? GROUP BY 1, 2"
@@ -178,7 +187,7 @@ def _where(chosen: Filter) -> tuple[str, tuple[Any, ...]]:
 
 
 def _alerts(rows: Iterable[tuple[bytes]]) -> Iterator[Alert]:
-    return (msgspec.json.decode(body, type=Alert) for (body,) in rows)
+    return (row_of(body, Alert, "an alert") for (body,) in rows)
 
 
 __all__ = [
@@ -194,6 +203,7 @@ __all__ = [
     "listed",
     "live",
     "of_key",
+    "open_by_severity",
     "save",
     "save_budget",
     "severest_keys",

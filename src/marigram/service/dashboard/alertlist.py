@@ -8,7 +8,7 @@ from fastapi import Request
 
 from marigram.service.alerts import schemas, tables
 from marigram.service.alerts.alert import KINDS, STATUSES, Alert
-from marigram.service.alerts.routes import bulk_of
+from marigram.service.alerts.deeds import bulk_of
 from marigram.service.dashboard.frame import Page
 from marigram.service.dashboard.parts import (
     Rows,

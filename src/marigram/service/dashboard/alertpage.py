@@ -10,8 +10,8 @@ from nicegui.element import Element
 
 from marigram.service.alerts import schemas, tables
 from marigram.service.alerts.alert import Alert
+from marigram.service.alerts.deeds import bulk_of
 from marigram.service.alerts.page import facts_of, rows_around
-from marigram.service.alerts.routes import bulk_of
 from marigram.service.dashboard.charts import series_options, told_in_words
 from marigram.service.dashboard.frame import Page
 from marigram.service.dashboard.parts import Rows, badge, button, facts, link, table, tag, text, time_cell

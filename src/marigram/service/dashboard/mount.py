@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from html import escape
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs
 
@@ -18,6 +19,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from marigram.errors import MarigramError
 from marigram.service.dashboard.panel import Panel
 
 Enter: TypeAlias = Callable[[HTTPConnection], Panel | None]
@@ -51,6 +53,7 @@ input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .5
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <button type="submit">Log in</button></form></main></body></html>
 """
+_WRONG: Final = '<p class="wrong" role="alert">{}</p>'
 
 
 class Door:
@@ -110,7 +113,8 @@ def mount(
     enter
         Gives the panel of who a connection comes from, or None for who is not let in.
     login, logout
-        Exchanges a token for the value of the cookie, or None; ends a session.
+        Exchanges a token for the value of the cookie, or None, or a ``MarigramError`` that says why not; ends a
+        session.
     cookie
         The cookie's name.
     """
@@ -150,9 +154,12 @@ def _add_login(app: FastAPI, login: Login, logout: Callable[[str], None], cookie
             return PlainTextResponse("of another origin", 403)
         body = await request.body()
         fields = parse_qs(body.decode("utf-8", "replace")) if len(body) <= _MOST_FORM else {}
-        session = await asyncio.to_thread(login, fields.get("token", [""])[0].strip())
+        try:
+            session = await asyncio.to_thread(login, fields.get("token", [""])[0].strip())
+        except MarigramError as error:
+            return _page(_WRONG.format(escape(str(error))), 403)
         if session is None:
-            return _page('<p class="wrong" role="alert">No such token, or it is no longer valid.</p>', 401)
+            return _page(_WRONG.format("No such token, or it is no longer valid."), 401)
         answer = RedirectResponse(f"{request.scope.get('root_path', '')}/ui/overview", 303)
         secure = request.url.scheme == "https"
         answer.set_cookie(cookie, session, httponly=True, samesite="strict", secure=secure, path="/")

@@ -10,7 +10,7 @@ from fastapi import Request
 
 from marigram.errors import ParameterError
 from marigram.service.alerts import actions, schemas, silences
-from marigram.service.alerts.routes import silence_by
+from marigram.service.alerts.deeds import silence_by
 from marigram.service.alerts.rules import AlertRules
 from marigram.service.alerts.silences import Silence
 from marigram.service.dashboard.frame import Page

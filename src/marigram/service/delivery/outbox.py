@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import msgspec
 
 from marigram.service.delivery.messages import Envelope, Notice
+from marigram.service.rows import row_of
 
 State: TypeAlias = Literal["waiting", "sent", "dead", "muted", "held"]
 
@@ -106,7 +107,7 @@ def claim(connection: Connection, channel: str, now: int) -> Envelope | None:
             (envelope,),
         )
     )
-    notices = tuple(msgspec.json.decode(body, type=Notice) for body, _ in rows)
+    notices = tuple(row_of(body, Notice, "a notice") for body, _ in rows)
     return Envelope(envelope, channel, notices, max(attempts for _, attempts in rows))
 
 
@@ -176,6 +177,13 @@ def counts(connection: Connection) -> dict[str, int]:
     return {state: int(found.get(state, 0)) for state in STATES}
 
 
+def retried(connection: Connection) -> int:
+    """Return how many entries wait after an attempt that failed."""
+    sql = "SELECT count(*) FROM alert_outbox WHERE state = 'waiting' AND attempts > 0"
+    ((number,),) = connection.execute(sql, ())
+    return int(number)
+
+
 def forget(connection: Connection, before: int) -> None:
     """Delete what was finished, muted or held back before a moment."""
     connection.execute(
@@ -198,6 +206,7 @@ __all__ = [
     "is_due",
     "listed",
     "put",
+    "retried",
     "revive",
     "settle_failed",
     "settle_sent",
