@@ -11,11 +11,12 @@ import sys
 import warnings
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 
 def spare_scipy() -> None:
     """Let Numba look for SciPy without importing it; only before anything was compiled or loaded."""
-    linalg = importlib.import_module("numba.np.linalg")
+    linalg: Any = importlib.import_module("numba.np.linalg")
     ensure = linalg.ensure_blas
 
     def found() -> None:
