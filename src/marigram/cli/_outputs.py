@@ -1,10 +1,16 @@
-"""The files a run writes beside its alerts: verdicts in `--out`, unusable lines in `--rejects`."""
+"""The files a run writes beside its alerts: verdicts in `--out`, unusable lines in `--rejects`.
+
+Packing verdicts into a file takes as long as judging them. Large batches are therefore written by a thread of their
+own while the next ones are judged, a few at most ahead; whatever asks where the files stand waits for it.
+"""
 
 from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +24,10 @@ from marigram.verdicts import Verdicts
 S = TypeVar("S")
 _TABLES = frozenset((".parquet", ".pq", ".arrow", ".feather", ".ipc"))
 """Files that cannot be read before they are complete."""
+_AHEAD = 3
+"""Batches that wait to be written."""
+_LARGE = 4096
+"""Rows from which a batch is written while the next is judged; those of a slow stream are written at once."""
 _EVERY = 0.2
 """Seconds between two times that a slow stream's rows are handed to whoever reads the file."""
 
@@ -50,6 +60,8 @@ class Outputs:
         self._clock = clock
         self._last = clock()
         self._dirty = False
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="verdicts")
+        self._waiting: deque[Future[None]] = deque()
         self._out: Sink | None = None
         self._rejects: RejectSink | None = None
         if out is not None:
@@ -67,8 +79,15 @@ class Outputs:
     def write(self, verdicts: Verdicts, rejects: Sequence[Reject]) -> None:
         """Add one batch."""
         if self._out is not None and len(verdicts):
-            with naming(self._paths["out"]):
-                self._out.write(verdicts)
+            later = (
+                len(verdicts) >= _LARGE and str(self._paths["out"]) != "-"
+            )  # alerts stand between its rows
+            self._wait(_AHEAD if later else 0)
+            if later:
+                self._waiting.append(self._writer.submit(self._out.write, verdicts))
+            else:
+                with naming(self._paths["out"]):
+                    self._out.write(verdicts)
             self._dirty = True
         if self._rejects is not None and rejects:
             with naming(self._paths["rejects"]):
@@ -84,6 +103,7 @@ class Outputs:
 
     def settle(self) -> dict[str, Any]:
         """Put everything on the disk; return where the files stand, as JSON."""
+        self._wait(0)
         self._dirty = False
         stood = {}
         for name, sink in self._sinks():
@@ -93,9 +113,17 @@ class Outputs:
 
     def close(self) -> None:
         """Complete both files."""
+        self._wait(0)
+        self._writer.shutdown()
         for name, sink in self._sinks():
             with naming(self._paths[name]):
                 sink.close()
+
+    def _wait(self, most: int) -> None:
+        """Wait until at most so many batches are still to be written; what one failed of is raised here."""
+        with naming(self._paths["out"]):
+            while len(self._waiting) > most:
+                self._waiting.popleft().result()
 
     def _sinks(self) -> Iterator[tuple[str, Sink | RejectSink]]:
         if self._out is not None:

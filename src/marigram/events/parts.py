@@ -1,7 +1,8 @@
 """Verdicts as Parquet or Arrow files, which cannot be appended to.
 
 One file is written under another name and gets its own when it is complete.  A file that must survive a crash is
-written as pieces, ``<path>.parts/<first>-<last>.parquet``: each flush finishes one, and ``close`` joins them.  A
+written as pieces, ``<path>.parts/<first>-<last>.parquet``: each flush finishes one, and ``close`` joins them; large
+ones by their bytes (:mod:`marigram.events.stitching`), because writing every row twice would take as long again.  A
 position is the number of flushes that wrote something.  Small pieces are joined on the way, but only those that were
 finished before the last flush: whoever calls ``flush`` has by then stored the position of the one before.
 """
@@ -21,6 +22,8 @@ from marigram.errors import ParameterError
 from marigram.snapshots import sync_folder
 from marigram.verdicts import Verdicts, arrow_schema
 
+from .stitching import stitched
+
 __all__ = ["OneFile", "PartFiles"]
 
 _ENOUGH: Final = 1 << 23
@@ -29,6 +32,8 @@ _MANY: Final = 64
 """Small pieces that are joined into one."""
 _SMALL: Final = 1 << 22
 """Bytes up to which a piece is small."""
+_LARGE: Final = 1 << 26
+"""Bytes of pieces from which they are joined without being read."""
 _NAME = re.compile(r"([0-9]+)-([0-9]+)\.[a-z]+")
 
 
@@ -198,13 +203,26 @@ class PartFiles(_Rows):
         os.replace(unfinished, into)
         sync_folder(into.parent)
 
+    def _stitch(self, pieces: list[Path]) -> bool:
+        """Put large pieces of Parquet one behind the other; return whether that could be done."""
+        if self._kind != "parquet" or sum(piece.stat().st_size for piece in pieces) < _LARGE:
+            return False
+        unfinished = self._folder / "joining"
+        with open(unfinished, "wb") as file:
+            done = stitched(pieces, file)
+            file.flush()
+            os.fsync(file.fileno())
+        if done:
+            os.replace(unfinished, self._path)
+        return done
+
     def close(self) -> None:
         """Join the pieces into one file."""
         self.flush()
         pieces = [piece for _, _, piece in self._pieces()]
         if len(pieces) == 1:
             os.replace(pieces[0], self._path)
-        else:
+        elif not self._stitch(pieces):
             self._join(pieces, self._path)
         sync_folder(self._path.parent)
         os.replace(self._folder, self._done)

@@ -116,6 +116,9 @@ def _taken(names: Any, codes: Ints) -> Array | list[Any]:
     if isinstance(names, np.ndarray):
         return names[codes] if names.dtype.kind in "iu" else names[codes].tolist()
     if isinstance(names, Sequence):
+        first, last = (int(codes[0]), int(codes[-1])) if len(codes) else (0, -1)
+        if last - first + 1 == len(codes) and np.all(np.diff(codes) == 1):  # as new names come, and at once
+            return list(names[first : last + 1])
         return [names[code] for code in codes.tolist()]
     raise ParameterError(f"the names of codes must be a list or an array, not a {type(names).__name__}")
 

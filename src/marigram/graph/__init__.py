@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from marigram.graph.fidelity.fidelity import Fidelity
     from marigram.graph.leakage import Leak, find_leaks
     from marigram.graph.metrics import Interval, bootstrap, delong, figures, over_splits, recall_at
+    from marigram.graph.outofcore.building import build_mapped, node_activity
+    from marigram.graph.outofcore.ranges import RangeScores
     from marigram.graph.relations import relations_of
     from marigram.graph.report import Report
     from marigram.graph.sampler import NeighbourSampler
@@ -57,6 +59,7 @@ _MODULE_OF = {
     "PUBLISHED": "data.publishers",
     "Part": "data",
     "PygSampler": "sampler_pyg",
+    "RangeScores": "outofcore.ranges",
     "Report": "report",
     "SelfTraining": "detectors.selftrain",
     "Synthesizer": "synthesizer",
@@ -67,6 +70,7 @@ _MODULE_OF = {
     "as_of": "data.splits",
     "augment": "augmenters.augment",
     "bootstrap": "metrics",
+    "build_mapped": "outofcore.building",
     "by_group": "data.splits",
     "by_time": "data.splits",
     "delong": "metrics",
@@ -78,6 +82,7 @@ _MODULE_OF = {
     "from_tables": "data.building",
     "infer_events": "data.events",
     "load": "data.loading",
+    "node_activity": "outofcore.building",
     "over_splits": "metrics",
     "read_published": "data.publishers",
     "recall_at": "metrics",
@@ -107,6 +112,7 @@ __all__ = [
     "NodeTable",
     "Part",
     "PygSampler",
+    "RangeScores",
     "Report",
     "SelfTraining",
     "Synthesizer",
@@ -117,6 +123,7 @@ __all__ = [
     "as_of",
     "augment",
     "bootstrap",
+    "build_mapped",
     "by_group",
     "by_time",
     "delong",
@@ -128,6 +135,7 @@ __all__ = [
     "from_tables",
     "infer_events",
     "load",
+    "node_activity",
     "over_splits",
     "read_published",
     "recall_at",
