@@ -8,6 +8,7 @@ Statistics 49, 2021), where that is above 0.  What the action is for weighs the 
 from __future__ import annotations
 
 import os
+import tomllib
 from typing import Any, Self
 
 import msgspec
@@ -121,7 +122,7 @@ class EntityStreams:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole state to one checksummed file; never pickle."""
         meta = {
-            "schema": self.schema.to_mapping(),
+            "schema": self.schema.to_toml(),  # a text, as the order of its columns matters
             "settings": msgspec.to_builtins(self.settings),
         }
         snapshots.save(path, _KIND, meta, self._arrays())
@@ -138,7 +139,7 @@ class EntityStreams:
         meta, arrays = snapshots.load(path, _KIND)
         try:
             settings = msgspec.convert(meta["settings"], Settings)
-            streams = cls(EntitySchema.from_mapping(meta["schema"]), settings=settings)
+            streams = cls(EntitySchema.from_mapping(tomllib.loads(meta["schema"])), settings=settings)
             streams._put(arrays)
         except (KeyError, ValueError, msgspec.ValidationError) as error:
             raise SnapshotError(
@@ -255,7 +256,10 @@ class EntityStreams:
         counts = self._usual[1] + np.arange(len(surprise) + 1)[:, None]
         usual = sums[:-1] / np.maximum(counts[:-1], 1.0)
         self._usual[0], self._usual[1] = sums[-1], counts[-1]
-        places: Array = (surprise - usual).argmax(axis=1) if len(surprise) else np.zeros(0, np.int64)
+        above = surprise - usual
+        if self.settings.combination:  # says least to a person: only where nothing else is above its average
+            above[:, -1] = np.minimum(above[:, -1], 1e-9)
+        places: Array = above.argmax(axis=1) if len(surprise) else np.zeros(0, np.int64)
         return places
 
     def _named(self, j: int, codes: dict[str, Array], row: int) -> tuple[str, str | None]:
