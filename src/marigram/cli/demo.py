@@ -1,4 +1,4 @@
-"""`marigram demo`: the main job on real data that ships with the package, through the same code as `watch`."""
+"""`marigram demo`: the main job on real data that ships, through the same code as `watch` and `loop`."""
 
 from __future__ import annotations
 
@@ -17,23 +17,37 @@ def demo(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="Where to draw: .html, .svg or .png.")
     ] = Path("marigram-demo.html"),
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="DIR", help="Where the loop is kept; normally a new folder."),
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Of the page; 0 takes a free one.")
+    ] = 8765,
+    page: Annotated[
+        bool | None,
+        typer.Option(
+            "--page/--no-page",
+            help="Show the page until stopped; normally where a person is at the terminal.",
+        ),
+    ] = None,
     json: o.Json = False,
 ) -> None:
-    """Watch three real series that ship with marigram, print their alerts, and draw them."""
-    from marigram import datasets
-    from marigram.cli._config import detector_of
+    """Watch real series, then go from the first event of a real log to a trained graph detector, and show the page."""
+    from marigram.cli._demo import Story, series
     from marigram.cli._errors import say
-    from marigram.cli._pipeline import Job
-    from marigram.cli._run import Show, watch_job
-    from marigram.events import Schema
 
-    names = datasets.names()
-    for name in names:
-        say(f"{name}: {datasets.info(name).about}")
-    schema = Schema(time="time", time_unit="iso", key=("key",), values=("value",), id="")
-    sources = [str(datasets.path(name)) for name in names]
-    job = Job(sources=sources, schema=schema, detector=detector_of(None, None))
-    show = Show(json=json, human=not json, plot=out, title="marigram demo")
-    code = watch_job(job, show)
+    code = series(out, json=json)
     typer.echo(f"The picture is in {out.absolute()}", err=json)
-    raise typer.Exit(code)
+    if code not in (0, None):
+        raise typer.Exit(code)
+    story = Story(state, quiet=json)
+    story.tell()
+    if page is None:
+        import sys
+
+        page = sys.stdin.isatty() and sys.stdout.isatty()
+    if page:
+        story.show(port)
+    else:
+        say(f"the page: marigram serve --state {story.state} (needs the extra [serve])")

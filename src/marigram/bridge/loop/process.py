@@ -1,6 +1,6 @@
 """A Gaussian process over events whose mean is what the streams say: with no label it *is* the stream score.
 
-    f(v) = m(v) + g(v),   g ~ GP(0, k),   m(v) = logit(rank of the stream score of v) / 4,
+    f(v) = m(v) + g(v),   g ~ GP(0, k),   m(v) = logit(rank of the stream score of v),
     k(u, v) = exp(-d(u, v)^2 / (2 l^2)) (e + (1 - e) s(u, v)),
 
 where d^2 is the mean over groups of columns of the mean squared difference of ranks, and s is the cosine of the shared
@@ -27,8 +27,6 @@ Floats = NDArray[np.float32]
 POINTS = 512
 """Quantiles that are kept of each column."""
 AT_ONCE = 16_384
-TRUST = 0.25
-"""How far the streams' score goes beside a label: the highest of a thousand events weighs 1.7, a label 4."""
 
 
 @final
@@ -109,9 +107,7 @@ class Scale:
         )
 
     def prior(self, scores: NDArray[Any]) -> Doubles:
-        """Return m: the logit of the share of events with a lower stream score, times :data:`TRUST`; it grows on beyond
-        the largest.
-        """
+        """Return m: the logit of the share of events with a lower stream score; it grows on beyond the largest."""
         low = np.searchsorted(self.scores, scores, "left")
         high = np.searchsorted(self.scores, scores, "right")
         count = len(self.scores)
@@ -119,7 +115,7 @@ class Scale:
         spread = max(float(self.scores[-1] - self.scores[0]), 1e-9)
         beyond = np.maximum(np.asarray(scores, float) - self.scores[-1], 0) / spread
         within = 1e-7 * np.clip((np.asarray(scores, float) - self.scores[0]) / spread, 0, 1)
-        return np.asarray(TRUST * np.log(share / (1 - share)) + beyond + within)
+        return np.asarray(np.log(share / (1 - share)) + beyond + within)
 
     def placed(self, events: Described) -> Placed:
         """Return the events as points: their ranks, weighted so that dot products give d^2, and their rarities."""
@@ -290,4 +286,4 @@ def _rank(points: Floats, values: Floats) -> Floats:
     return np.where(np.isfinite(values), middle / (2 * len(known)), 1.0).astype(np.float32)
 
 
-__all__ = ["AT_ONCE", "POINTS", "TRUST", "Placed", "Process", "ProcessSettings", "Scale"]
+__all__ = ["AT_ONCE", "POINTS", "Placed", "Process", "ProcessSettings", "Scale"]

@@ -56,7 +56,7 @@ def around_options(
             {
                 "type": "graph",
                 "layout": "none",
-                "left": 24,
+                "left": 170,
                 "right": 330,
                 "top": 16,
                 "bottom": 16,
@@ -95,13 +95,20 @@ def timeline_options(events: Sequence[tuple[int, float, str, str, bool]]) -> dic
         "animation": False,
         "textStyle": _TEXT,
         "grid": {"left": 56, "right": 16, "top": 36, "bottom": 32},
-        "legend": {"top": 0, "left": 48},
+        "legend": {"top": 0, "left": 160},
         "tooltip": _TOOLTIP,
-        "xAxis": {"type": "time", "axisLabel": {"hideOverlap": True}},
+        "xAxis": {"type": "time", "axisLabel": {"hideOverlap": True}, "minInterval": 1000, **_span(events)},
         "yAxis": {"type": "value", "name": "evidence, nats"},
         "useUTC": True,
         "series": [one for one in series if one["data"]],
     }
+
+
+def _span(events: Sequence[tuple[int, float, str, str, bool]]) -> dict[str, float]:
+    """The axis of time, never shorter than a minute."""
+    times = [at / 1e6 for at, *_ in events]
+    spread = max((max(times) - min(times)) / 20, 30_000.0)
+    return {"min": min(times) - spread, "max": max(times) + spread}
 
 
 def _point(at: int, name: str, word: str, hop: int, height: float) -> dict[str, Any]:

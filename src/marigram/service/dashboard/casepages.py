@@ -14,7 +14,7 @@ from marigram.bridge.loop.labels import Word
 from marigram.bridge.loop.loop import Case, Context, Loop, Moment
 from marigram.service.dashboard.casecharts import around_options, timeline_options
 from marigram.service.dashboard.frame import Page
-from marigram.service.dashboard.loops import asked, nothing
+from marigram.service.dashboard.loops import asked, nothing, soon
 from marigram.service.dashboard.parts import (
     Rows,
     badge,
@@ -67,9 +67,9 @@ class Told:
 async def cases(request: Request) -> None:
     """All alerts, the most suspicious first."""
     page = Page(request)
-    with page.frame("cases", "Cases"):
-        found = await asked(page, lambda loop: (loop.version, loop.cases()[:_SHOWN]))
-        if found is None:
+
+    async def fill() -> None:
+        if await asked(page, lambda loop: loop.version) is None:
             nothing()
             return
         line = text("p", "", "muted")
@@ -85,52 +85,60 @@ async def cases(request: Request) -> None:
             now = await asked(page, lambda loop: (loop.version, loop.cases()[:_SHOWN]))
             if now is not None:
                 rows.show(now[1])
-                line.text = _scored_by(now[0])
+                line.text = f"Scored by {_scored_by(now[0])}."
 
         await look()
         page.every(look)
+
+    with page.frame("cases", "Cases"):
+        soon(fill)
 
 
 async def case(request: Request, number: int = -1) -> None:
     """One alert: what is unusual, what happened around it, what stands behind it, and what it was, by a click."""
     page = Page(request)
-    told = await asked(page, lambda loop: told_of(loop, number))
-    if told is None:
-        with page.frame("cases", "No such case"):
+
+    async def fill() -> None:
+        told = await asked(page, lambda loop: told_of(loop, number))
+        if told is None:
+            text("p", "There is no such case.", "empty")
             link("All cases", "cases")
-        return
+        else:
+            _show(page, told)
+
+    with page.frame("cases", f"Case {number}"):
+        soon(fill)
+
+
+def _show(page: Page, told: Told) -> None:
+    """Write all of a case."""
     one = told.case
-    with page.frame("cases", one.finding):
-        text("p", f"{one.actor} {one.action}: {one.what}", "muted")
-        with tag("div", "bar middle", role="group", aria_label="Say what this case was"):
-            badge(one.word or "nothing said", "closed" if not one.word else "acknowledged")
-            if page.may_operate:
-                for words, word in _WORDS:
-                    _word_button(page, words, word, "case", str(number))
-        text("h2", "What happened around it")
-        chart = ui.echart(
-            timeline_options([(x.time, x.score, x.name, x.word, x.inside) for x in told.lines])
-        ).classes("chart low")
-        chart.props.update({"role": "img", "aria-label": _timeline_in_words(told)})
-        text("h2", "Two hops, as of its time")
-        said = {x.row: x.word for x in told.lines if x.word}
-        drawing = ui.echart(around_options(told.place, said, told.names)).classes("chart")
-        drawing.props.update({"role": "img", "aria-label": f"Neighbourhood: {told.place.in_words()}"})
-        text("p", told.place.in_words(), "muted")
-        with tag("div", "two"):
-            with tag("section", aria_label="Context"):
-                text("h2", "Context")
-                facts(_facts(told))
-            with tag("section", aria_label="Its events"):
-                text("h2", "Its events")
-                rows: Rows[Line] = Rows(
-                    table("Events of the case", _EVENTS, ("evidence", "suspicion")),
-                    lambda x: x.row,
-                    lambda x: x,
-                    _event_row,
-                    ("None.", len(_EVENTS)),
-                )
-                rows.show([x for x in told.lines if x.inside][:50])
+    text("h2", one.finding)
+    text("p", f"{one.actor} {one.action}: {one.what}", "muted")
+    with tag("div", "bar middle", role="group", aria_label="Say what this case was"):
+        badge(one.word or "nothing said", "acknowledged" if one.word else "closed")
+        if page.may_operate:
+            word_buttons(page, "case", str(one.number))
+    text("h2", "What happened around it")
+    lines = [(x.time, x.score, x.name, x.word, x.inside) for x in told.lines]
+    chart = ui.echart(timeline_options(lines)).classes("chart low")
+    chart.props.update({"role": "img", "aria-label": _timeline_in_words(told)})
+    text("h2", "Two hops, as of its time")
+    said = {x.row: x.word for x in told.lines if x.word}
+    drawing = ui.echart(around_options(told.place, said, told.names)).classes("chart")
+    drawing.props.update({"role": "img", "aria-label": f"Neighbourhood: {told.place.in_words()}"})
+    text("p", told.place.in_words(), "muted")
+    text("h2", "Context")
+    facts(_facts(told))
+    text("h2", "Its events")
+    rows: Rows[Line] = Rows(
+        table("Events of the case", _EVENTS, ("evidence", "suspicion")),
+        lambda x: x.row,
+        lambda x: x,
+        _event_row,
+        ("None.", len(_EVENTS)),
+    )
+    rows.show([x for x in told.lines if x.inside][:50])
 
 
 def told_of(loop: Loop, number: int) -> Told | None:
@@ -140,7 +148,7 @@ def told_of(loop: Loop, number: int) -> Told | None:
         return None
     moment = loop.moment()
     place = moment.around(found.row)
-    rows = _rows_near(moment, found)
+    rows = _rows_near(moment, found, place)
     names = {node.number: name_of(moment, node.number) for node in place.nodes if node.hop != 1}
     said = moment.known().over(len(moment.ids))
     lines = tuple(_line(moment, int(row), found.number, int(said[row])) for row in rows)
@@ -153,11 +161,14 @@ def name_of(moment: Moment, row: int) -> str:
     return f"{actor or 'nobody'} {action or ''}".strip()
 
 
-def _rows_near(moment: Moment, found: Case) -> list[int]:
-    """Rows of the case, and those of its actor before and after it."""
-    v = moment.verdicts
-    inside = np.flatnonzero(v["case"] == found.number)
-    same = np.flatnonzero(v["actor"] == v["actor"][found.row])
+def _rows_near(moment: Moment, found: Case, place: Neighbourhood) -> list[int]:
+    """Rows of the case, and those of its entities before and after it; entities of half of all events say nothing."""
+    inside = np.flatnonzero(moment.verdicts["case"] == found.number)
+    entities = [moment.entities.get(f"{node.kind}/{node.name}") for node in place.nodes if node.hop == 1]
+    usual = len(moment.ids) / 2
+    same = np.unique(
+        np.concatenate([inside, *(rows for rows in entities if rows is not None and len(rows) < usual)])
+    )
     at = int(np.searchsorted(same, inside[0]))
     near = same[max(at - _NEAR // 2, 0) : at + _NEAR // 2]
     return [int(row) for row in np.union1d(inside, near)]
@@ -240,7 +251,7 @@ def _scored_by(version: int) -> str:
 
 def _timeline_in_words(told: Told) -> str:
     inside = sum(line.inside for line in told.lines)
-    return f"Timeline: {inside} events of the case among {len(told.lines)} of {told.case.actor}"
+    return f"Timeline: {inside} events of the case among {len(told.lines)} of its entities"
 
 
 __all__ = ["Line", "Told", "case", "cases", "name_of", "told_of", "word_buttons"]

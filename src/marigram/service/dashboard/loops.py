@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from nicegui import ui
+
 from marigram.bridge.loop.folder import LoopFolder
 from marigram.bridge.loop.loop import Loop
+from marigram.errors import MarigramError
 from marigram.service.dashboard.frame import Page
-from marigram.service.dashboard.parts import text
+from marigram.service.dashboard.parts import tag, text
 
 T = TypeVar("T")
 
@@ -29,10 +32,27 @@ async def asked(page: Page, question: Callable[[Loop], T]) -> T | None:
     return await asyncio.to_thread(_answer, state / FOLDER, question)
 
 
+def soon(fill: Callable[[], Awaitable[None]]) -> None:
+    """Fill what the page shows once it is there: the first answer builds the graph, which may take a while."""
+    with tag("div") as place:
+        waiting = text("p", "The graph is being built; this page follows.", "muted", role="status")
+
+    async def once() -> None:
+        with place:
+            try:
+                await fill()
+            except MarigramError as error:
+                text("p", str(error), "note")
+            finally:
+                waiting.delete()
+
+    ui.timer(0.05, once, once=True)
+
+
 def nothing() -> None:
     """Say how a loop is begun."""
     text("p", "No loop runs here yet. It begins with the first events that it is given:", "muted")
-    text("pre", "marigram loop --state DIR --preset cloudtrail EVENTS…")
+    text("pre", "marigram loop --state DIR --preset cloudtrail EVENTS…", tabindex="0")
 
 
 def _answer(folder: Path, question: Callable[[Loop], T]) -> T | None:
@@ -44,4 +64,4 @@ def _answer(folder: Path, question: Callable[[Loop], T]) -> T | None:
         return question(_OPEN[folder])
 
 
-__all__ = ["FOLDER", "asked", "nothing"]
+__all__ = ["FOLDER", "asked", "nothing", "soon"]

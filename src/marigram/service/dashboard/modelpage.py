@@ -10,7 +10,7 @@ from fastapi import Request
 from marigram.bridge.loop.loop import Loop
 from marigram.bridge.loop.refit import Report
 from marigram.service.dashboard.frame import Page
-from marigram.service.dashboard.loops import asked, nothing
+from marigram.service.dashboard.loops import asked, nothing, soon
 from marigram.service.dashboard.parts import NONE, Rows, badge, button, table, tag, text, time_cell
 
 _GAINS: Final = ("over", "with", "without", "gain", "shown?")
@@ -22,7 +22,8 @@ Row = tuple[int, Report, bool]
 async def model(request: Request) -> None:
     """Gains, versions, roll-back and refit."""
     page = Page(request)
-    with page.frame("model", "The model"):
+
+    async def fill() -> None:
         if await asked(page, lambda loop: loop.version) is None:
             nothing()
             return
@@ -63,6 +64,9 @@ async def model(request: Request) -> None:
 
         await look()
         page.every(look)
+
+    with page.frame("model", "The model"):
+        soon(fill)
 
 
 def gain_rows(report: Report | None) -> list[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from fastapi import Request
 from marigram.bridge.loop.loop import Loop
 from marigram.service.dashboard.casepages import name_of, word_buttons
 from marigram.service.dashboard.frame import Page
-from marigram.service.dashboard.loops import asked, nothing
+from marigram.service.dashboard.loops import asked, nothing, soon
 from marigram.service.dashboard.parts import Rows, table, tag, text, time_cell
 
 _HEADS: Final = ("who did what", "time (UTC)", "what was unusual", "why it is asked", "what was it?")
@@ -31,7 +31,8 @@ class Asked:
 async def queue(request: Request) -> None:
     """What to label next."""
     page = Page(request)
-    with page.frame("queue", "What to label next"):
+
+    async def fill() -> None:
         first = await asked(page, state_of)
         if first is None:
             nothing()
@@ -62,6 +63,9 @@ async def queue(request: Request) -> None:
 
         await look()
         page.every(look)
+
+    with page.frame("queue", "What to label next"):
+        soon(fill)
 
 
 def state_of(loop: Loop) -> tuple[int, int, int]:

@@ -1,0 +1,121 @@
+"""The loop over a folder: taken once, learned, versioned, rolled back, and whole after a crash at any file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.bridge.loop.scenes import SCHEMA, events
+
+from marigram.bridge.loop.loop import Loop
+from marigram.bridge.loop.refit import is_judge
+from marigram.errors import ParameterError
+from marigram.evaluate.metrics import average_precision
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("loop")
+    Loop.begin(path, SCHEMA).take(events()[0], source="first")
+    return path
+
+
+@pytest.fixture
+def loop(begun: Path, tmp_path: Path) -> Loop:
+    shutil.copytree(begun, tmp_path / "loop")
+    return Loop(tmp_path / "loop")
+
+
+def said(loop: Loop, rows: Any, truth: np.ndarray) -> None:
+    for row in rows:
+        loop.say("event", f"e{row}", "true" if truth[row] else "false", by="ann")
+
+
+def test_without_labels_the_loop_is_the_streams(loop: Loop) -> None:
+    moment = loop.moment()
+    assert loop.version == 0
+    np.testing.assert_array_equal(np.argsort(-moment.logits[:20]), np.argsort(-moment.verdicts["score"][:20]))
+
+
+def test_events_are_taken_once_and_in_parts_as_in_one(loop: Loop, tmp_path: Path) -> None:
+    table, _ = events()
+    assert loop.take(table, source="first") == 0
+    parts = Loop.begin(tmp_path / "parts", SCHEMA)
+    for cut in (slice(0, 100), slice(100, 240)):
+        parts.take({name: cells[cut] for name, cells in table.items()}, source="part")
+    np.testing.assert_array_equal(parts.moment().verdicts["score"], loop.moment().verdicts["score"])
+
+
+def test_labels_make_a_version_that_finds_more_and_roll_back_is_one_step(loop: Loop) -> None:
+    _, truth = events()
+    before = loop.moment().logits
+    said(loop, range(60), truth)
+    report = loop.refit()
+    assert report.promoted
+    assert (report.labels, report.malicious, report.spent) == (60, 5, 60.0)
+    after = loop.moment().logits
+    assert average_precision(truth[60:], after[60:]) >= average_precision(truth[60:], before[60:])
+    assert loop.version == 1
+    assert loop.roll_back() == 0
+    np.testing.assert_array_equal(loop.moment().logits, before)
+    with pytest.raises(ParameterError, match="no version to go back"):
+        loop.roll_back()
+
+
+def test_a_refit_that_is_worse_on_held_out_labels_is_not_promoted(loop: Loop) -> None:
+    _, truth = events()
+    said(loop, range(120), truth)
+    assert loop.refit().promoted
+    ids = loop.moment().ids
+    for row in range(120, 240):  # people who are wrong about all that is not held out
+        wrong = bool(truth[row]) == is_judge(ids[row])
+        loop.say("event", ids[row], "true" if wrong else "false", by="bob")
+    report = loop.refit()
+    assert report.judged is not None
+    assert not report.promoted
+    assert report.judged[0] < report.judged[1]
+    assert loop.version == 1
+
+
+def test_a_crash_while_a_part_is_written_leaves_the_parts_before_it(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more, _ = events(24, seed=1, first=240)
+    real, left = os.replace, [0]
+
+    def dies(source: Any, target: Any) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    for fatal in range(1, 5):
+        left[0] = fatal
+        monkeypatch.setattr(os, "replace", dies)
+        with pytest.raises(KeyboardInterrupt):
+            loop.take(more, source="second")
+        monkeypatch.setattr(os, "replace", real)
+        assert len(Loop(loop.folder.path).moment().ids) == 240
+    assert loop.take(more, source="second") == 24
+    assert len(loop.moment().ids) == 264
+
+
+def test_context_is_as_of_the_events_time(loop: Loop) -> None:
+    place = loop.moment().around(30)
+    assert all(node.number < 30 for node in place.nodes if node.kind == SCHEMA.event and node.hop == 2)
+    context = loop.context(30)
+    assert context.version == 0
+    assert "account user-" in context.neighbourhood
+
+
+def test_another_schema_and_another_worker_are_refused(loop: Loop) -> None:
+    with pytest.raises(ParameterError, match="another schema"):
+        Loop.begin(
+            loop.folder.path, type(SCHEMA)(time="at", entities={"user": "account"}, attributes=("call",))
+        )
+    with loop.folder.changing(), pytest.raises(ParameterError, match="at work"):
+        Loop(loop.folder.path).refit()
