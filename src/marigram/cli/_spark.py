@@ -187,8 +187,11 @@ class _Watcher:
         self._run = run
         plan = self._plan()
         now = self._planned(Schema.from_mapping(plan.schema))
-        if now.slices[: len(plan.slices)] != plan.slices:
-            raise InputError(0, "cannot resume: the files are not those of the run before")
+        if now.slices != plan.slices:
+            raise InputError(
+                0,
+                "cannot resume: a run on Spark is of the files it began with, and these are others or have grown",
+            )
         self._report.note(f"going on after {run.totals.rows:,} events, as {self._folder} has it")
         return run
 

@@ -1,7 +1,8 @@
 """The default detector on Apache Spark: byte for byte the verdicts of the embedded engine.
 
 ``detect`` turns a DataFrame of events into one of verdicts; ``session`` makes a Spark session that is set up for it;
-``export_fleet`` brings a checkpoint's state back to a :class:`marigram.Fleet`.
+``export_fleet`` brings a checkpoint's state back to a :class:`marigram.Fleet`; ``read_topic`` reads Kafka without jars;
+``once`` writes a micro-batch where it can be written again.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ if TYPE_CHECKING:
     from marigram.engines.spark.moving import export_fleet
     from marigram.engines.spark.schema import verdict_schema
     from marigram.engines.spark.sessions import session
+    from marigram.engines.spark.sinks import once
+    from marigram.engines.spark.topics import read_topic
 
 _MODULE_OF = {
     "detect": "detecting",
     "export_fleet": "moving",
+    "once": "sinks",
+    "read_topic": "topics",
     "session": "sessions",
     "verdict_schema": "schema",
 }
 
-__all__ = ["detect", "export_fleet", "session", "verdict_schema"]
+__all__ = ["detect", "export_fleet", "once", "read_topic", "session", "verdict_schema"]
 
 
 def __getattr__(name: str) -> object:

@@ -126,14 +126,19 @@ def _times(events: pa.Table, design: Design) -> Any:
     if not design.timed:
         return None
     times = events.column("time").fill_null(NO_TIME).to_numpy()
-    return None if np.all(times == NO_TIME) else np.ascontiguousarray(times, np.int64)
+    return None if np.all(times == NO_TIME) else _own(times, np.int64)
 
 
 def _values(events: pa.Table, d: int) -> Any:
     column = events.column("value").combine_chunks()
     flat = column if d == 1 else column.flatten()
     numbers = flat.fill_null(np.nan).to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(numbers, np.float64).reshape(len(events), d)
+    return _own(numbers, np.float64).reshape(len(events), d)
+
+
+def _own(column: Any, dtype: Any) -> Any:
+    """Return a copy: Arrow's memory is read-only, and for such arrays Numba would compile the kernel once more."""
+    return np.array(column, dtype, order="C")
 
 
 def _objects(keys: pa.ChunkedArray) -> Any:
@@ -146,4 +151,4 @@ def tables(verdicts: Verdicts, rows: int) -> Iterator[pa.Table]:
         yield verdicts[start : start + rows].to_arrow()
 
 
-__all__ = ["State", "judged", "tables"]
+__all__ = ["State", "begun", "judged", "tables"]

@@ -85,10 +85,16 @@ def _stretches(batches: Batches) -> Iterator[pa.Table]:
         held.append(batch)
         rows += len(batch)
         if rows >= ROWS:
-            yield pa.Table.from_batches(held)
+            yield _loose(held)
             held, rows = [], 0
     if rows:
-        yield pa.Table.from_batches(held)
+        yield _loose(held)
+
+
+def _loose(batches: list[pa.RecordBatch]) -> pa.Table:
+    """Return the rows as a table any of whose columns may be null, as those of a mark are."""
+    table = pa.Table.from_batches(batches)
+    return pa.table(table.columns, schema=pa.schema([field.with_nullable(True) for field in table.schema]))
 
 
 def _special(table: pa.Table, labels: NDArray[np.int32], marked: bool) -> Batches:

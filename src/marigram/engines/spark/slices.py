@@ -99,19 +99,29 @@ def events_in(piece: Slice, schema: Schema, strict: bool) -> Iterator[pa.RecordB
     InputError
         With ``strict``, at the first line that cannot be used.
     """
-    names, row, read = KeyNames(), 0, False
+    read = False
     try:
-        found = _opened(piece, schema)
-        start = Offset(position=piece.begin) if isinstance(found, TableInput) else Offset()
-        for part in reading_of(found, schema, names, _PART_ROWS, start, 0, None).parts():
+        for part, row, names in _parts(piece, schema):
             read = True
             yield _columns(part, names, schema, row)
-            row += len(part.values)
             yield from _rejects(part.rejects, schema, strict)
     except (InputError, ParameterError) as error:
         if read or strict:
             raise
         yield from _rejects([Reject(piece.path, 0, str(error))], schema, strict)
+
+
+def _parts(piece: Slice, schema: Schema) -> Iterator[tuple[Part, int, KeyNames]]:
+    """Yield what the readers give of a slice, the number of its first row, and the names that its codes mean."""
+    names, row = KeyNames(), 0
+    found = _opened(piece, schema)
+    try:
+        start = Offset(position=piece.begin) if isinstance(found, TableInput) else Offset()
+        for part in reading_of(found, schema, names, _PART_ROWS, start, 0, None).parts():
+            yield part, row, names
+            row += len(part.values)
+    finally:
+        found.close()
 
 
 def _opened(piece: Slice, schema: Schema) -> Input:
