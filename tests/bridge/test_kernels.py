@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.bridge import oracles
 
@@ -111,6 +111,7 @@ def decided(
     return p, notice, case
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=120))
 def test_p_values_follow_the_equations(scores: list[float]) -> None:
     p, _, _ = decided(np.array(scores), 1e-6)
