@@ -15,6 +15,7 @@ from marigram.bridge.loop.folder import LoopFolder
 from marigram.bridge.loop.labels import WORDS
 from marigram.bridge.loop.loop import Case, Loop
 from marigram.bridge.loop.refit import Report
+from marigram.bridge.loop.servicelog import is_service, schema_of_service
 from marigram.cli._errors import say
 from marigram.cli._stop import Stop
 from marigram.errors import ParameterError
@@ -54,8 +55,8 @@ class Round:
     def once(self) -> None:
         """Take in what is new, learn from what was said, and tell."""
         loop = self._opened()
-        taken, refused = loop.take_files(self.sources)
-        said = [loop.say(*_told(text), by=self.by) for text in self.labels]
+        taken, refused, words = self._taken(loop)
+        said = [loop.say(*_told(text), by=self.by) for text in self.labels] + [True] * words
         report = loop.refit() if loop.folder.labels.all() else None
         if self.json:
             self._as_json(loop, report)
@@ -72,7 +73,7 @@ class Round:
         with Stop() as stop:
             for _ in stop.over(_beats(seconds)):
                 loop = self._opened()
-                taken, _ = loop.take_files(self.sources)
+                taken, _, _ = self._taken(loop)
                 labels = loop.folder.labels.all()
                 state = (len(loop.folder.index().parts), labels)
                 if labels and state != known:
@@ -86,6 +87,8 @@ class Round:
         folder = LoopFolder(self.state / PLACE)
         if folder.exists and self.preset is None and self.schema is None:
             return Loop(folder.path)
+        if self.preset is None and self.schema is None and is_service(self.state):
+            return Loop.begin(folder.path, schema_of_service(self.state))
         if (self.preset is None) == (self.schema is None):
             raise ParameterError("say what the events are: --preset NAME, or --schema TOML")
         from marigram.bridge import preset
@@ -95,6 +98,14 @@ class Round:
             return Loop.begin(folder.path, EntitySchema.from_toml(self.schema))
         known = preset(str(self.preset))
         return Loop.begin(folder.path, known.schema, known.reader)
+
+    def _taken(self, loop: Loop) -> tuple[int, int, int]:
+        """Events that are new, rows that were refused, labels that are new."""
+        taken, refused = loop.take_files(self.sources)
+        if self.sources or not is_service(self.state):
+            return taken, refused, 0
+        new, words = loop.take_service(self.state)
+        return taken + new, refused, words
 
     def _as_json(self, loop: Loop, report: Report | None) -> None:
         typer.echo(msgspec.json.encode({"version": loop.version, "report": report}))

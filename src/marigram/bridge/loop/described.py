@@ -94,7 +94,9 @@ def described(graph: Graph, event: str, verdicts: EventVerdicts | None = None) -
         The events have no times, or the verdicts are not of these events.
     """
     table = graph.nodes[event]
-    time = _times(graph, event)
+    time = np.maximum.accumulate(
+        _times(graph, event)
+    )  # one that is late counts as coming with the one before
     if verdicts is not None and len(verdicts) != table.count:
         raise InputError(0, f"{len(verdicts)} verdicts of {table.count} events")
     codes, shared = _entities(graph, event)

@@ -249,6 +249,22 @@ class Loop:
             taken, refused = taken + new, refused + len(batch.rejects) * bool(new)
         return taken, refused
 
+    def take_service(self, state: str | os.PathLike[str]) -> tuple[int, int]:
+        """Take the events that a service has judged since the last time, and what people said of its alerts.
+
+        Returns
+        -------
+        How many events and how many labels were new.
+        """
+        from marigram.bridge.loop import servicelog
+
+        folder, mark = Path(state), servicelog.MARK
+        parts = [part.source for part in self.folder.index().parts if part.source.startswith(mark)]
+        after = int(parts[-1].removeprefix(mark)) if parts else 0
+        table, last = servicelog.events_of_service(folder, self.folder.schema(), after)
+        taken = self.take(table, source=f"{mark}{last}") if table.num_rows else 0
+        return taken, sum(self.folder.labels.add(label) for label in servicelog.labels_of_service(folder))
+
     def say(
         self,
         of: Of,

@@ -12,6 +12,7 @@ from marigram.service.alerts import schemas, tables
 from marigram.service.alerts.alert import Alert
 from marigram.service.alerts.deeds import bulk_of
 from marigram.service.alerts.page import facts_of, rows_around
+from marigram.service.dashboard.alertcontext import context_section
 from marigram.service.dashboard.charts import series_options, told_in_words
 from marigram.service.dashboard.frame import Page
 from marigram.service.dashboard.parts import Rows, badge, button, facts, link, table, tag, text, time_cell
@@ -41,6 +42,7 @@ async def alert(request: Request, id: str = "") -> None:  # noqa: A002 - the nam
         line = text("p", first.text, "muted")
         bar = tag("div", "bar middle", role="group", aria_label="Act on this alert")
         await chart_of(page, first)
+        context_section(page, first)
         with tag("div", "two"):
             with tag("section", aria_label="The alert"):
                 text("h2", "The alert")

@@ -12,6 +12,7 @@ from nicegui import ui
 from marigram.bridge.loop.around import Neighbourhood
 from marigram.bridge.loop.labels import Word
 from marigram.bridge.loop.loop import Case, Context, Loop, Moment
+from marigram.service.dashboard.alertcontext import context_facts
 from marigram.service.dashboard.casecharts import around_options, timeline_options
 from marigram.service.dashboard.frame import Page
 from marigram.service.dashboard.loops import asked, nothing, soon
@@ -230,15 +231,11 @@ def _event_row(one: Line) -> None:
 
 
 def _facts(told: Told) -> list[tuple[str, str]]:
-    context = told.context
-    around = f"{context.malicious_around} said to be malicious, {context.fine_around} fine"
-    return [
-        ("score", f"suspicion {context.suspicion:.0%}; number {context.rank:,} of {context.of:,} events"),
-        ("scored by", _scored_by(context.version)),
+    more = [
         ("evidence of the streams", f"{told.case.score:.1f} nats"),
-        ("earlier events within two hops", around),
         ("events of the case", str(told.case.rows)),
     ]
+    return [*context_facts(told.context), *more]
 
 
 def _scored_by(version: int) -> str:

@@ -35,7 +35,7 @@ async def asked(page: Page, question: Callable[[Loop], T]) -> T | None:
 def soon(fill: Callable[[], Awaitable[None]]) -> None:
     """Fill what the page shows once it is there: the first answer builds the graph, which may take a while."""
     with tag("div") as place:
-        waiting = text("p", "The graph is being built; this page follows.", "muted", role="status")
+        waiting = text("p", "Asking the loop: the first time, its graph is built.", "muted", role="status")
 
     async def once() -> None:
         with place:
