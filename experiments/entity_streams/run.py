@@ -65,16 +65,21 @@ def calls(run: Run) -> None:
     runs = np.array(table["stratus_run"].to_pylist(), object)
     schema = preset("cloudtrail").schema.leaving_out(LEFT_OUT)
     plain = msgspec.structs.replace(schema, purposes=())
+    half = [msgspec.structs.replace(purpose, weight=purpose.weight**0.5) for purpose in schema.purposes]
+    mild = msgspec.structs.replace(schema, purposes=tuple(half))
+    reading = msgspec.structs.replace(schema, purposes=schema.purposes[-1:])
     rows = []
     for name, known, alpha in [
         *((f"preset, alpha {alpha:g}", schema, alpha) for alpha in run.config["alphas"]),
-        ("no purposes, alpha 0.005", plain, 0.005),
+        ("square roots of the weights", mild, 0.005),
+        ("only reading calls weighted", reading, 0.005),
+        ("no purposes", plain, 0.005),
     ]:
         verdicts = EntityStreams(known, alpha=alpha).update(table)
         told = Told(verdicts, attack, runs, verdicts["time"])
         figure = average_precision(attack, verdicts["score"])
-        if name.startswith("no") or alpha == 0.005:
-            short = "no purposes" if name.startswith("no") else "calls"
+        if name in ("preset, alpha 0.005", "no purposes"):
+            short = name if name == "no purposes" else "calls"
             run.figure(f"{short}: average precision", figure)
             run.figure(f"{short}: share of runs found", told.found / told.runs)
             run.figure(f"{short}: false alerts an hour", told.false_per_hour)
