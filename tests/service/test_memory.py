@@ -1,12 +1,33 @@
-"""Memory is given back after enough was read, not more often."""
+"""Memory is given back after enough was read, and not otherwise."""
 
-from marigram.service.memory import Heap
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from marigram.service import memory
 
 
-def test_memory_is_given_back_once_in_so_many_bytes() -> None:
+def test_memory_is_given_back_after_a_rush(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
-    heap = Heap(100, lambda: done.append(1))
-    for _ in range(25):
-        heap.read(30)
-    assert len(done) == 6
-    Heap(1).read(1)  # and what the C library has can be called
+    monkeypatch.setattr(memory, "_libc", lambda _: done.append)
+    monkeypatch.setattr(memory, "_SECONDS", 0.001)
+    heap = memory.Heap()
+
+    async def scene() -> None:
+        running = asyncio.create_task(heap.kept_small())
+        for count, expected in ((memory._MUCH - 1, 0), (1, 1), (10, 1), (memory._MUCH, 2)):
+            heap.read(count)
+            await asyncio.sleep(0.1)
+            assert len(done) == expected
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    asyncio.run(scene())
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_libc", lambda _: None)
+    memory.one_heap()
+    asyncio.run(memory.Heap().kept_small())

@@ -1,8 +1,10 @@
 """Range queries: every stretch of time once, over restarts and failures, and nobody is called who may not be."""
 
 import json
+import re
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -149,3 +151,10 @@ def test_a_time_beyond_all_is_refused(at: str) -> None:
     body = f'{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{}},"values":[[{at},"1"]]}}]}}}}'
     with pytest.raises(InputError, match="range query"):
         promql.samples_of(body.encode(), "x")
+
+
+def test_the_example_of_the_guide_is_a_configuration() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "service.md").read_text()
+    (example,) = re.findall(r"^```toml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    sources = sources_of(tomllib.loads(example))
+    assert (sources.tail[0].lateness, sources.promql[0].tenant) == (30.0, "prometheus")

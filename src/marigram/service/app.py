@@ -99,10 +99,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         feed.start()
     delivery = asyncio.create_task(_delivered(tenants, stop))
     warming = asyncio.create_task(asyncio.to_thread(warm))
+    trimming = asyncio.create_task(tenants.heap.kept_small())
     try:
         yield
     finally:
         stop.set()
+        trimming.cancel()
         await asyncio.gather(*(asyncio.to_thread(feed.stop) for feed in app.state.feeds))
         await asyncio.wait([delivery], timeout=_PATIENCE)
         await asyncio.to_thread(tenants.close)

@@ -1,47 +1,56 @@
 """Memory that is free goes back to the system: a body of broken lines becomes many small objects for a moment.
 
-The allocator of glibc keeps what was freed between two objects that stay, and after a gigabyte of such bodies that is
-more than everything else.  ``malloc_trim`` gives it back; where there is none, nothing is done.
+The allocator of glibc gives each thread a heap of its own and keeps what was freed between two objects that stay; after
+a gigabyte of such bodies that is more than everything else.  One heap for all, large buffers outside of it, and
+``malloc_trim`` after a rush keep it small.  With another C library nothing is done.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
-from collections.abc import Callable
 from typing import Any, Final
 
-_EVERY: Final = 1 << 24
-"""Bytes of bodies after which it is done."""
+_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
+"""Numbers of ``mallopt``."""
+_LARGE: Final = 1 << 18
+"""Bytes from which a buffer is one of its own."""
+_SECONDS: Final = 1.0
+_MUCH: Final = 1 << 20
+"""Bytes of bodies after which memory is given back."""
+
+
+def one_heap() -> None:
+    """Let all threads share one heap; before they begin."""
+    mallopt = _libc("mallopt")
+    if mallopt is not None:
+        for number, value in ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, _LARGE), (_TRIM_THRESHOLD, 16 * _LARGE)):
+            mallopt(number, value)
 
 
 class Heap:
-    """Counts what was read, and gives memory back now and then.
+    """Counts what was read, and gives memory back now and then."""
 
-    Parameters
-    ----------
-    every
-        Bytes between two times.
-    trim
-        Gives memory back; what the C library offers unless it is given.
-    """
-
-    def __init__(self, every: int = _EVERY, trim: Callable[[], object] | None = None) -> None:
-        self._every, self._trim = every, trim or _trim
+    def __init__(self) -> None:
         self._since = 0
 
     def read(self, count: int) -> None:
         """Take note of so many bytes that were read."""
         self._since += count
-        if self._since >= self._every:
-            self._since = 0
-            self._trim()
+
+    async def kept_small(self) -> None:
+        """Give back what is free, at most once a second; until it is cancelled."""
+        trim = _libc("malloc_trim")
+        while trim is not None:
+            await asyncio.sleep(_SECONDS)
+            if self._since >= _MUCH:
+                self._since = 0
+                await asyncio.to_thread(trim, 0)  # the other threads go on meanwhile
 
 
-def _trim() -> None:
-    """Give back what is free; the other threads go on meanwhile."""
-    malloc_trim: Any = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if malloc_trim is not None:
-        malloc_trim(0)
+def _libc(name: str) -> Any:
+    """Return a function of the C library, or None."""
+    return getattr(ctypes.CDLL(None), name, None)
 
 
-__all__ = ["Heap"]
+__all__ = ["Heap", "one_heap"]

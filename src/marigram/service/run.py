@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from marigram.errors import ParameterError
 from marigram.service.access import is_loopback
 from marigram.service.app import build
+from marigram.service.memory import one_heap
 from marigram.service.tenants import Settings
 
 HEAD: Final = 1 << 16
@@ -62,6 +63,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     ParameterError
         The address is taken, or would be open to others without a token.
     """
+    one_heap()
     app = build(settings)
     gc.freeze()  # what is there now stays; the command switched the collector off while it was made
     gc.enable()

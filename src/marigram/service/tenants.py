@@ -78,11 +78,11 @@ class Tenant:
         Empty for the service's own.
     settings
         Of the service.
-    budget
-        Bytes that all requests may hold.
+    budget, heap
+        Bytes that all requests may hold; counts what they were.
     """
 
-    def __init__(self, name: str, settings: Settings, budget: Budget) -> None:
+    def __init__(self, name: str, settings: Settings, budget: Budget, heap: Heap) -> None:
         folder = settings.state / "tenants" / name if name else settings.state
         self.name = name
         self.settings = settings
@@ -98,8 +98,7 @@ class Tenant:
         )
         self.desk = LedgerDesk(self.ledger)
         self.rate = Rate(settings.limits)
-        self.budget = budget
-        self._heap = Heap()
+        self.budget, self.heap = budget, heap
         self._threads = ThreadPoolExecutor(1, f"decode {name}")
         try:
             known = self.ledger.call(lambda books: books.meta("schema")).result()
@@ -140,7 +139,7 @@ class Tenant:
         content = unpack(body, encoding, self.settings.limits)
         batch = self.decoder.decode(content, form or form_of(content_type, content), self.settings.limits)
         self._remember()
-        self._heap.read(len(content))
+        self.heap.read(len(content))
         return batch, hashlib.blake2b(content, digest_size=16).digest()
 
     def take_series(self) -> None:
@@ -185,7 +184,7 @@ class Tenants:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.budget = Budget(settings.limits.bodies)
+        self.budget, self.heap = Budget(settings.limits.bodies), Heap()
         self._open: dict[str, Tenant] = {}
         self._lock = threading.Lock()
         self.root = self.get(DEFAULT)
@@ -197,7 +196,7 @@ class Tenants:
         """Return a tenant, opened."""
         with self._lock:
             if name not in self._open:
-                self._open[name] = Tenant(check_tenant(name), self.settings, self.budget)
+                self._open[name] = Tenant(check_tenant(name), self.settings, self.budget, self.heap)
             return self._open[name]
 
     def all(self) -> list[Tenant]:
