@@ -39,8 +39,8 @@ install: .venv/installed ## .venv with all extras, the development tools, pandas
 	@$(BIN)/python -m pip install $(PIP_FLAGS) $(TORCH_FLAGS) -r requirements/torch.txt
 	@touch .venv/installed
 
-.venv-demo/installed: requirements/base.txt requirements/build.txt pyproject.toml
-	$(call fill,.venv-demo,requirements/base.txt)
+.venv-demo/installed: requirements/serve.txt requirements/build.txt pyproject.toml
+	$(call fill,.venv-demo,requirements/serve.txt)
 	@touch .venv-demo/installed
 
 # $(1): the environment, $(2): its pins. What builds comes first, so that no build fetches anything of its own.
@@ -55,7 +55,7 @@ endef
 
 # --- the main job ------------------------------------------------------------------------------------------------
 
-demo: .venv-demo/installed ## watch real data that ships with marigram; prints where the picture is
+demo: .venv-demo/installed ## real data, from the first event to a trained graph detector; then its page, or the address of one
 	@$(DEMO)/marigram demo
 
 # --- checks ------------------------------------------------------------------------------------------------------
