@@ -1,7 +1,10 @@
 """What deploy/ offers fits the service that is here."""
 
+import importlib
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -67,3 +70,24 @@ def test_the_example_of_the_guide_is_a_configuration() -> None:
         "smtp",
     }
     assert rules.labels_of("web-7") == {"service": "web", "host": "7"}
+
+
+def test_the_unit_is_one_for_systemd(tmp_path: Path) -> None:
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("only systemd can say whether a unit is one")
+    unit = tmp_path / "marigram.service"
+    text = (DEPLOY / "marigram.service").read_text()
+    assert "ExecStart=/opt/marigram/bin/marigram serve --state /var/lib/marigram" in text
+    unit.write_text(text.replace("/opt/marigram/bin/marigram", "/bin/true"))
+    done = subprocess.run([verify, "verify", str(unit)], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_image_is_made_of_what_there_is() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    copied = re.findall(r"^COPY (?!--)(.*) \S+$", text, re.MULTILINE)
+    assert copied
+    assert all((DEPLOY.parent / name).exists() for line in copied for name in line.split())
+    (module, function) = re.findall(r"from ([\w.]+) import (\w+)", text)[0]
+    assert callable(getattr(importlib.import_module(module), function))
