@@ -1,7 +1,7 @@
 """The detector on Spark: events a second once it runs, and what a batch costs that touches few of many keys.
 
-    python -m benchmarks.engines.spark steady --folder /tmp/steady
-    python -m benchmarks.engines.spark touched --folder /tmp/touched
+    python -m benchmarks.engines.spark steady FOLDER
+    python -m benchmarks.engines.spark touched FOLDER
 
 ``steady`` judges Parquet files of events of 10,000 keys, one file a micro-batch. ``touched`` begins with a million
 keys, then judges batches that touch all of them, 5 % that lie side by side, and 5 % drawn at random. Each prints one
@@ -36,7 +36,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("steady", "touched"))
-    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("folder", type=Path, help="for data, state and verdicts; emptied first")
     parser.add_argument("--keys", type=float, default=None)
     parser.add_argument("--events", type=float, default=200_000, help="of a batch (steady)")
     parser.add_argument("--batches", type=int, default=6)

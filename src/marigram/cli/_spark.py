@@ -179,7 +179,10 @@ class _Watcher:
             run = msgspec.json.decode(path.read_bytes(), type=_Run)
         except msgspec.MsgspecError as error:
             raise SnapshotError(f"{path} is damaged: {error}") from error
-        changed = [name for name, told in self._job.settings().items() if told != run.settings.get(name)]
+        asked = msgspec.json.decode(
+            msgspec.json.encode(self._job.settings())
+        )  # as the file tells it: no tuples
+        changed = [name for name, told in asked.items() if told != run.settings.get(name)]
         if changed:
             raise ParameterError(
                 f"--state {self._folder}: the run that is resumed had another {' and '.join(changed)}"
