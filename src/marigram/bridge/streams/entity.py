@@ -22,8 +22,9 @@ from marigram.bridge.kernels.cases import BINS, decide
 from marigram.bridge.kernels.counts import EVERYTHING, count_rows
 from marigram.bridge.kernels.rates import HISTORY, score_entities
 from marigram.bridge.streams.codes import Codebook, packed, unpacked
+from marigram.bridge.streams.findings import Findings
 from marigram.bridge.streams.outliers import Outliers, calibrated
-from marigram.bridge.streams.settings import Settings, Stream, camel, purpose_of, streams_of
+from marigram.bridge.streams.settings import Settings, Stream, streams_of
 from marigram.bridge.streams.tables import OpenTable, grown
 from marigram.bridge.verdicts import EventVerdicts
 from marigram.errors import InputError, SnapshotError
@@ -83,11 +84,13 @@ class EntityStreams:
         self._cases = OpenTable(last=(np.int64, ()), number=(np.int64, ()))
         self._books = {name: Codebook() for name in (*schema.entities, *schema.attributes)}
         self._kinds = {name: Codebook() for name in schema.entities}
+        self._kind_of: dict[str, Array] = {}
         self._histories = {s.value: np.zeros(64, HISTORY) for s in self._rates}
         self._bins, self._seen = np.zeros(BINS), np.zeros(2, np.int64)
         self._usual = np.zeros((2, len(self.design)))
         self._clock = np.zeros(1, np.int64)
         self._outliers = Outliers(schema, self.settings)
+        self._findings = Findings(schema, self.design)
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -183,9 +186,14 @@ class EntityStreams:
 
     def _kind_codes(self, name: str, codes: Array) -> Array:
         """Codes of the kinds of names."""
-        hashed = name in self.schema.hashed
-        kinds = [one.rpartition("#")[0] if hashed else kind_of_name(one) for one in self._books[name].names]
-        return np.append(self._kinds[name].code(pa.array(kinds, pa.string())), -1)[codes]
+        hashed, known = name in self.schema.hashed, self._kind_of.get(name, np.zeros(0, np.int64))
+        new = self._books[name].names[len(known) :]
+        kinds = pa.array(
+            [one.rpartition("#")[0] if hashed else kind_of_name(one) for one in new], pa.string()
+        )
+        self._kind_of[name] = np.concatenate([known, self._kinds[name].code(kinds)])
+        found: Array = np.append(self._kind_of[name], -1)[codes]
+        return found
 
     def _rate(self, stream: Stream, codes: Array, times: Array, columns: dict[str, Array], j: int) -> None:
         """Let the rate of one column of entities score and count all rows."""
@@ -210,9 +218,7 @@ class EntityStreams:
     ) -> EventVerdicts:
         """From evidence to scores, cases and findings; ``known`` actors were seen in tables before."""
         schema, surprise, n = self.schema, columns["surprise"], plain.num_rows
-        book = self._books[schema.acted]
-        purposes = [purpose_of(schema, name) for name in book.names]
-        weights = np.array([weight for _, weight in purposes] + [1.0])[codes[schema.acted]]
+        weights = self._findings.weights(self._books[schema.acted], codes[schema.acted])
         actors, first = np.unique(codes[schema.acting], return_index=True)
         first = first[actors >= known]
         weights[first] = np.maximum(weights[first], 1.0)  # what an actor does first of all is not discounted
@@ -225,20 +231,8 @@ class EntityStreams:
             p_value, notice, case,
         )  # fmt: skip
         part = self._strongest(surprise)
-        named = [self._named(j, codes, row) for row, j in enumerate(part.tolist())]
-        observed = columns["observed"][np.arange(n), part]
-        what = [self.design[j].what(seen) for j, seen in zip(part.tolist(), observed.tolist(), strict=True)]
-        why = [purposes[code][0] if code >= 0 else "Behavior" for code in codes[schema.acted].tolist()]
-        of_whom = [camel(kind) for kind, _ in named]
-        texts = {
-            "id": plain[schema.id].cast(pa.string()).to_pylist() if schema.id else [None] * n,
-            "entity": [name for _, name in named],
-            "entity_type": [kind for kind, _ in named],
-            "what": what,
-            "finding": [f"{a}:{b}/{c}" for a, b, c in zip(why, of_whom, what, strict=True)],
-            "actor": [self._books[schema.acting].of(code) for code in codes[schema.acting].tolist()],
-            "action": [book.of(code) for code in codes[schema.acted].tolist()],
-        }
+        seen = columns["observed"][np.arange(n), part] > 0
+        texts = self._findings.texts(plain, self._books, codes, part, seen)
         fixed = {
             "score": score,
             "p_value": p_value,
@@ -247,8 +241,7 @@ class EntityStreams:
             "time": times,
             "part": part,
         }
-        cells = {name: np.array([*column, None], object)[:-1] for name, column in texts.items()}
-        return EventVerdicts({**fixed, **cells, **columns}, self.streams)
+        return EventVerdicts({**fixed, **texts, **columns}, self.streams)
 
     def _strongest(self, surprise: Array) -> Array:
         """For each row the stream that is farthest above what it was on average before."""
@@ -261,11 +254,6 @@ class EntityStreams:
             above[:, -1] = np.minimum(above[:, -1], 1e-9)
         places: Array = above.argmax(axis=1) if len(surprise) else np.zeros(0, np.int64)
         return places
-
-    def _named(self, j: int, codes: dict[str, Array], row: int) -> tuple[str, str | None]:
-        """Type and name of the entity that a stream is about."""
-        column = self.design[j].entity
-        return self.schema.entities.get(column, column), self._books[column].of(int(codes[column][row]))
 
     def _arrays(self) -> dict[str, Array]:
         """Everything that is kept, by name."""

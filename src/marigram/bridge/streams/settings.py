@@ -88,7 +88,7 @@ class Stream(NamedTuple):
             return f"value of {value}"
         return f"{value} of {self.context}" if self.context else value
 
-    def what(self, observed: float) -> str:
+    def what(self, seen: bool) -> str:
         """The last word of a finding."""
         if self.kind == "rate":
             return "Rate"
@@ -96,7 +96,7 @@ class Stream(NamedTuple):
             return f"Unusual{camel(self.value)}"
         if self.kind == "combination":
             return "Combination"
-        return f"{'Rare' if observed > 0 else 'New'}{camel(self.value)}{'Kind' if self.by_kind else ''}"
+        return f"{'Rare' if seen else 'New'}{camel(self.value)}{'Kind' if self.by_kind else ''}"
 
 
 def streams_of(schema: EntitySchema, combination: bool) -> tuple[Stream, ...]:
