@@ -41,7 +41,7 @@ class Findings:
         part: Array,
         seen: Array,
     ) -> dict[str, Array]:
-        """Return the columns of texts; ``part``: the strongest stream of each row, ``seen``: whether it knew the value."""
+        """Return the columns of texts; ``part``: the strongest stream of a row, ``seen``: whether it knew the value."""
         schema, n = self._schema, plain.num_rows
         purposes = objects([name for name, _ in self._purposes] + ["Behavior"])[codes[schema.acted]]
         entity, kind = np.empty(n, object), np.empty(n, object)
