@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from marigram.bridge.edges import EdgeScores, EdgeStream
     from marigram.bridge.graphs import graph_of, graph_schema
+    from marigram.bridge.loop.labels import Label
+    from marigram.bridge.loop.loop import Loop
+    from marigram.bridge.loop.refit import Report
     from marigram.bridge.presets import PRESETS, Preset, preset
     from marigram.bridge.streams import EntityStreams
     from marigram.bridge.verdicts import EventVerdict, EventVerdicts, Part
@@ -19,9 +22,12 @@ _MODULE_OF = {
     "EntityStreams": "streams",
     "EventVerdict": "verdicts",
     "EventVerdicts": "verdicts",
+    "Label": "loop.labels",
+    "Loop": "loop.loop",
     "PRESETS": "presets",
     "Part": "verdicts",
     "Preset": "presets",
+    "Report": "loop.refit",
     "graph_of": "graphs",
     "graph_schema": "graphs",
     "preset": "presets",
@@ -35,8 +41,11 @@ __all__ = [
     "EntityStreams",
     "EventVerdict",
     "EventVerdicts",
+    "Label",
+    "Loop",
     "Part",
     "Preset",
+    "Report",
     "graph_of",
     "graph_schema",
     "preset",

@@ -47,9 +47,11 @@ class AuditRow:
 class MemoryPanel:
     """A panel over a desk in memory."""
 
-    def __init__(self, desk: MemoryDesk, actor: str = "ann", may_operate: bool = True) -> None:
+    def __init__(
+        self, desk: MemoryDesk, actor: str = "ann", may_operate: bool = True, state: Path | None = None
+    ) -> None:
         self.desk, self.actor, self.may_operate = desk, actor, may_operate
-        self.state: Path | None = None
+        self.state = state
 
     async def stats(self) -> Mapping[str, Any]:
         events = sum(len(table) for table in self.desk.stored)
@@ -125,15 +127,17 @@ class Lock:
         self.closed = closed
 
 
-def app_over(desk: MemoryDesk, lock: Lock | None = None) -> FastAPI:
+def app_over(desk: MemoryDesk, lock: Lock | None = None, state: Path | None = None) -> FastAPI:
     """Return an application with the pages and the routes of alerts."""
     sessions: set[str] = set()
     door = lock or Lock()
 
     def enter(connection: HTTPConnection) -> MemoryPanel | None:
         if not door.closed:
-            return MemoryPanel(desk, "local")
-        return MemoryPanel(desk) if connection.cookies.get("marigram_session") in sessions else None
+            return MemoryPanel(desk, "local", state=state)
+        return (
+            MemoryPanel(desk, state=state) if connection.cookies.get("marigram_session") in sessions else None
+        )
 
     def login(token: str) -> str | None:
         if token != WORD:

@@ -1,6 +1,6 @@
 """Which few events to ask a person about next: those whose label would teach most about what looks suspicious.
 
-    gain(i) = sum over j of w_j cov(i, j)^2 / (var(i) + r),   w_j = (rank of the score of j)^2,
+    gain(i) = sum over j of w_j cov(i, j)^2 / (var(i) + r),   w_j = (rank of the score of j)^4,
 
 the fall of the posterior variance of all events, each weighted by how suspicious it is (the A-optimal choice of
 D. Cohn, Z. Ghahramani, M. Jordan, "Active learning with statistical models", 1996, weighted). An event of which there
@@ -22,6 +22,8 @@ Doubles = NDArray[np.float64]
 
 CANDIDATES = 400
 """Events that are looked at for each choice: the most suspicious and uncertain ones."""
+STEEP = 4
+"""How much more the suspicious count: the power of the rank."""
 POOL = 3000
 """Events over which the gain is summed: more are drawn from at random."""
 
@@ -102,7 +104,7 @@ def questions(
     rows = rows.astype(np.int64)
     pool = events.take(rows)
     chance = 1 / (1 + np.exp(-np.clip(logits[rows], -30, 30)))
-    weight = _ranks(logits[rows]) ** 2
+    weight = _ranks(logits[rows]) ** STEEP
     loadings = model.loadings(pool)
     free = ~np.isin(rows, asked)
     found: list[Question] = []
@@ -143,4 +145,4 @@ def _question(event: int, chance: float, variance: float, reach: float, gain: fl
     )
 
 
-__all__ = ["CANDIDATES", "POOL", "Question", "questions"]
+__all__ = ["CANDIDATES", "POOL", "STEEP", "Question", "questions"]
