@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 _CHECKPOINT, _LOG, _PART = "checkpoint", "spark.log", "part-*"
 _TOLD = "totals binary, keys bigint, verdicts binary, rejects binary"
 _MOST_TASKS = 64
-_LOOK = 0.2
-"""Seconds between two looks whether the query has ended."""
 
 
 class EngineSummary(Summary, frozen=True):
@@ -138,12 +136,7 @@ class _Watcher:
                 told=_TOLD,
                 tell=self._tell,
             )
-            running = query.start()
-            while running.isActive and not stop.code:
-                time.sleep(_LOOK)
-            running.stop()
-            if not stop.code:
-                query.check(running)
+            query.run(lambda: stop.code != 0)
         if self._rejects is not None:
             self._rejects.close()
         totals, seconds = self._run.totals, time.perf_counter() - start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from pyspark.sql.streaming.query import StreamingQuery
 
 _RAISED = re.compile(r"marigram\.errors\.(ParameterError|InputError|SnapshotError): (.*)")
+_TOO_LATE = "Python worker failed to connect back"
+_TRIES = 4
+_LOOK = 0.2
+"""Seconds between two looks whether the query has ended."""
 _CLASSES: dict[str, Callable[[str], MarigramError]] = {
     "ParameterError": ParameterError,
     "InputError": lambda reason: InputError(0, reason),
@@ -83,18 +88,35 @@ class FileQuery:
         self._checkpoint, self._finish, self._told, self._tell = checkpoint, finish, told, tell
         self._failure: BaseException | None = None
 
-    def start(self) -> StreamingQuery:
-        """Start it; it ends by itself when everything was judged."""
+    def run(self, stopped: Callable[[], bool]) -> None:
+        """Judge until everything is judged, or until ``stopped()``; what was not finished then is done again later.
+
+        Spark gives up a query whose driver's worker does not answer within ten seconds of its start, which happens on
+        a machine that is busy: the query is then started again, some times.
+
+        Raises
+        ------
+        MarigramError
+            What a person can do something about, as the error it was before it went through Spark.
+        StreamingQueryException
+            Anything else.
+        """
+        for left in reversed(range(_TRIES)):
+            query = self._started()
+            while query.isActive and not stopped():
+                time.sleep(_LOOK)
+            query.stop()
+            error = query.exception()
+            if stopped() or (error is None and self._failure is None):
+                return
+            if self._failure is not None:
+                raise self._failure
+            if error is not None and (not left or _TOO_LATE not in str(error)):
+                raise as_ours(error)
+
+    def _started(self) -> StreamingQuery:
         writer = self._cells.writeStream.outputMode("append").foreachBatch(self._deal_with)
         return writer.option("checkpointLocation", str(self._checkpoint)).trigger(availableNow=True).start()
-
-    def check(self, query: StreamingQuery) -> None:
-        """Raise what made a query fail, if it did, as the error it was before it went through Spark."""
-        if self._failure is not None:
-            raise self._failure
-        error = query.exception()
-        if error is not None:
-            raise as_ours(error)
 
     def _deal_with(self, cells: DataFrame, number: int) -> None:
         rows = cells.mapInArrow(self._finish(number), self._told).toArrow()
