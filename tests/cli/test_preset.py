@@ -56,6 +56,8 @@ def test_a_run_goes_on_with_its_state(tmp_path: Path) -> None:
         tmp_path / "out.jsonl",
     )
     told = objects(invoke(*common, first).stdout)
+    with (tmp_path / "out.jsonl").open("a") as out:
+        out.write("what a run wrote that was killed before its state was kept\n")
     result = invoke(*common, first, second)
     assert "going on after 1 files" in result.stderr
     assert told + objects(result.stdout) == whole

@@ -21,6 +21,7 @@ from marigram.cli._options import FailOn
 from marigram.cli._rejected import RejectTeller
 from marigram.errors import InputError, ParameterError
 from marigram.events import open_rejects
+from marigram.snapshots.files import replace_file
 
 _LINES = (".jsonl", ".ndjson", ".json")
 _PARQUET = (".parquet", ".pq")
@@ -45,9 +46,14 @@ class PresetJob:
 
 
 class _Done(msgspec.Struct):
-    """What the folder of a state knows of the files that were read: size of each."""
+    """One moment of a run: everything before it is in the state and in ``--out``, nothing after it is."""
 
     files: dict[str, int] = {}
+    """Files that were read, with their sizes."""
+    run: int = 0
+    """Number of the state, ``streams-RUN.mg``."""
+    out: int = 0
+    """Bytes of ``--out``."""
 
 
 def refuse_with_preset(options: dict[str, Any]) -> None:
@@ -85,7 +91,9 @@ class _Watch:
         sources = [source for source in job.sources if not self._read_before(source)]
         rejects = None if job.rejects is None else open_rejects(job.rejects)
         if job.out is not None and job.out.suffix.lower() in _LINES:
-            self._out = job.out.open("a" if self._done.files else "w", encoding="utf-8")
+            if self._done.run and job.out.is_file():
+                os.truncate(job.out, min(self._done.out, job.out.stat().st_size))
+            self._out = job.out.open("a" if self._done.run else "w", encoding="utf-8")
         for batch in open_events(sources, self._preset) if sources else ():
             if batch.rejects:
                 self.rejected += len(batch.rejects)
@@ -140,9 +148,20 @@ class _Watch:
             with naming(self._job.out):
                 pq.write_table(pa.concat_tables(self._tables), self._job.out)
         if self._job.state is not None and self._streams is not None:
-            self._streams.save(self._job.state / "streams.mg")
-            self._done.files |= {os.path.abspath(s): os.path.getsize(s) for s in sources if s != "-"}
-            (self._job.state / _MEMORY).write_bytes(msgspec.json.encode(self._done))
+            self._commit(self._job.state, sources)
+
+    def _commit(self, folder: Path, sources: Sequence[str]) -> None:
+        """Put the state on the disk, then in one step the note that it is the one to go on with."""
+        done, before = self._done, folder / f"streams-{self._done.run}.mg"
+        done.run += 1
+        done.files |= {
+            os.path.abspath(source): os.path.getsize(source) for source in sources if source != "-"
+        }
+        done.out = self._job.out.stat().st_size if self._out is not None and self._job.out is not None else 0
+        assert self._streams is not None  # noqa: S101 - the caller's case
+        self._streams.save(folder / f"streams-{done.run}.mg")
+        replace_file(folder / _MEMORY, lambda file: file.write(msgspec.json.encode(done)))
+        before.unlink(missing_ok=True)
 
     def _restore(self) -> None:
         """Take up the state of the run before."""
@@ -152,8 +171,8 @@ class _Watch:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / _MEMORY).is_file():
             return
-        self._streams = EntityStreams.load(folder / "streams.mg")
         self._done = msgspec.json.decode((folder / _MEMORY).read_bytes(), type=_Done)
+        self._streams = EntityStreams.load(folder / f"streams-{self._done.run}.mg")
         self._say(f"going on after {len(self._done.files):,} files, as {folder} has it")
 
     def _read_before(self, source: str) -> bool:
