@@ -94,7 +94,7 @@ def run(told: argparse.Namespace, kinds: Sequence[str]) -> list[dict[str, Any]]:
     verdicts = detect(stream, key="host", value="load", time="ts", buckets=told.buckets)
     writer = verdicts.writeStream.format("parquet").option("checkpointLocation", folder + "/state")
     query = writer.trigger(availableNow=True).start(folder + "/out")
-    while not (told.folder / "state" / "commits").exists():
+    while not (told.folder / "state" / "commits" / "0").exists():
         if not query.isActive:  # a driver's worker that did not start within Spark's ten seconds
             query = writer.trigger(availableNow=True).start(folder + "/out")
         time.sleep(0.1)
