@@ -24,7 +24,7 @@ from marigram.store.books import Books
 
 SOAK = bool(os.environ.get("MARIGRAM_SOAK"))
 GARBAGE = 1 << 30 if SOAK else 1 << 25
-SECONDS = 60.0 if SOAK else 8.0
+SECONDS = 60.0 if SOAK else 5.0
 MOST = 64 << 20
 CAUGHT_UP = 30.0
 """Seconds after a rush by which nothing waits any more."""

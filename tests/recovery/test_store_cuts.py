@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import apsw
@@ -20,6 +21,16 @@ from marigram.store.database import FILE
 from marigram.store.pages import PageFile, PageFiles
 
 FLIPS = 10_000 if os.environ.get("MARIGRAM_SOAK") else 1000
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: only bytes are cut and flipped here, and no disk is waited for."""
+    if not os.access("/dev/shm", os.W_OK):  # noqa: S108 - it is a disk in memory
+        yield tmp_path
+        return
+    with TemporaryDirectory(dir="/dev/shm", prefix="marigram-") as folder:
+        yield Path(folder)
 
 
 class Recorder(PageFiles):
@@ -66,12 +77,12 @@ def applied(files: dict[str, bytearray], step: tuple[str, str, int, bytes], part
 
 @pytest.mark.recovery
 def test_every_prefix_of_what_is_written_opens_with_what_was_committed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("marigram.store.database._PAGES_OF_LOG", 40)  # so that many checkpoints are in it
     recorder, stream = Recorder(), batches(90, rows=60)
-    (tmp_path / "live").mkdir()
-    books = Books(tmp_path / "live", silence=False, vfs="recorder")
+    (place / "live").mkdir()
+    books = Books(place / "live", silence=False, vfs="recorder")
     begun, acknowledged, states = len(recorder.trace), [], [told(books.fleet)]
     for number, batch in enumerate(stream):
         job: Job[Any] = Job(lambda b, batch=batch, number=number: b.events(batch, "t", f"b{number}"))
@@ -95,7 +106,7 @@ def test_every_prefix_of_what_is_written_opens_with_what_was_committed(
                 continue
             cuts += 1
             kept = sum(end <= at for end in acknowledged)
-            assert_opens(tmp_path / "cut", torn, kept, states)
+            assert_opens(place / "cut", torn, kept, states)
     assert cuts >= 1000
 
 
@@ -113,9 +124,9 @@ def assert_opens(folder: Path, files: dict[str, bytearray], kept: int, states: l
 
 @pytest.mark.recovery
 def test_a_bit_that_flips_is_found_or_changes_nothing(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    place: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    stream, whole = batches(12, rows=60, keys=3), tmp_path / "whole"
+    stream, whole = batches(12, rows=60, keys=3), place / "whole"
     whole.mkdir()
     books = Books(whole, silence=False)
     for number, batch in enumerate(stream):
@@ -130,7 +141,7 @@ def test_a_bit_that_flips_is_found_or_changes_nothing(
     detected = 0
     for _ in range(FLIPS):
         name = files[rng.integers(0, len(files))]
-        folder = tmp_path / "flipped"
+        folder = place / "flipped"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(whole, folder)
         held = bytearray((folder / name).read_bytes())
