@@ -111,7 +111,8 @@ def report(run: Run, plan: Plan) -> None:
     kinds = [kind for kind in every if any(kind in table for table in tables.values())]
     if not kinds:
         return
-    shared = {name: shared_seeds(table, kinds) for name, table in tables.items()}
+    contest = [kind for kind in ["none", *config["rivals"], config["ours"]] if kind in kinds]
+    shared = {name: shared_seeds(table, contest) for name, table in tables.items()}
     for figure in FIGURES:
         rows = [
             [
@@ -124,22 +125,28 @@ def report(run: Run, plan: Plan) -> None:
             for kind in kinds
         ]
         heads = [f"{name}, {len(seeds)} seeds" for name, seeds in shared.items()]
+        of = f"{plan.regime} known anomalies, {plan.detector}"
         run.table(
-            f"{SHOWN[figure]} on test in points, {plan.regime} known anomalies, {plan.detector}, seeds that all have",
-            ["augmenter", *heads], rows, ".1f",
-        )  # fmt: skip
+            f"{SHOWN[figure]} on test in points, {of} (in brackets: fewer seeds)",
+            ["augmenter", *heads],
+            rows,
+            ".1f",
+        )
     _gains(run, plan, tables, kinds)
     _counts(run, plan, tables, kinds)
 
 
 def shared_seeds(table: Table, kinds: Sequence[str]) -> list[int]:
-    """The seeds that every augmenter of a graph was measured on."""
+    """The seeds that each of these augmenters was measured on."""
     return sorted(set.intersection(*(set(table.get(kind, {})) for kind in kinds)))
 
 
 def _mean(table: Table, kind: str, seeds: Sequence[int], figure: str, run: Run, name: str) -> object:
-    values = [100 * table[kind][seed][figure] for seed in seeds]
-    return run.figure(name, values) if values else "–"
+    measured = [100 * table[kind][seed][figure] for seed in seeds if seed in table.get(kind, {})]
+    if not measured:
+        return "–"
+    found = run.figure(name, measured)
+    return found if len(measured) == len(seeds) else f"{found:.1f} ({len(measured)})"
 
 
 def _gains(run: Run, plan: Plan, tables: dict[str, Table], kinds: Sequence[str]) -> None:
