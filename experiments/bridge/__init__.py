@@ -1,0 +1,1 @@
+"""The loop: average precision by labels spent."""
