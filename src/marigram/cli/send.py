@@ -42,11 +42,15 @@ def send(
     import msgspec
 
     from marigram.cli._columns import opened, schema_of
+    from marigram.errors import ParameterError
     from marigram.events import open_rejects
+    from marigram.events.source import Source
     from marigram.service.client import Client
 
     columns = {"time": time, "key": key, "values": value, "id": id, "tz": tz, "format": format}
     source = opened(sources, schema_of(schema, columns), follow=follow, batch_rows=batch)
+    if not isinstance(source, Source):
+        raise ParameterError("send reads files; a topic is read by the service itself, see [[kafka]]")
     aside = None if rejects is None else open_rejects(rejects)
     totals = {"accepted": 0, "duplicate": 0, "rejected": 0}
     with source, Client(url, os.environ.get("MARIGRAM_TOKEN"), batch=batch) as client:
