@@ -383,7 +383,8 @@ class NodeDetector:
     def score_rows(self, data: Any, start: int, stop: int, which: Which = "best") -> NDArray[np.float64]:
         """Return the probabilities of the nodes from ``start`` up to ``stop``: float64 (stop - start,).
 
-        The numbers are places in the table of :attr:`node_type`. For graphs of which not all nodes are to be scored at once.
+        The numbers are places in the table of :attr:`node_type`. For graphs of which not all nodes are to be scored
+        at once.
 
         Raises
         ------
