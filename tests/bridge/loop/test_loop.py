@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 from tests.bridge.loop.scenes import SCHEMA, events
 
-from marigram.bridge.loop.loop import Loop
-from marigram.bridge.loop.refit import is_judge
+from marigram import graph as mgg
+from marigram.bridge.loop.loop import Loop, load_version, save_version
+from marigram.bridge.loop.refit import TREES, is_judge, refit, scored, with_score
 from marigram.errors import ParameterError
 from marigram.evaluate.metrics import average_precision
+from marigram.graph.data import Part
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +122,30 @@ def test_another_schema_and_another_worker_are_refused(loop: Loop) -> None:
         )
     with loop.folder.changing(), pytest.raises(ParameterError, match="at work"):
         Loop(loop.folder.path).refit()
+
+
+@pytest.mark.slow
+def test_trees_join_the_process_and_are_saved_with_it(loop: Loop) -> None:
+    pytest.importorskip("lightgbm")
+    loop.take(events(240, seed=3, first=240)[0], source="second")
+    truth = np.concatenate([events()[1], events(240, seed=3, first=240)[1]])
+    said(loop, range(300), truth)
+    report = loop.refit()
+    assert "held-out labels" in report.trees
+    moment = loop.moment()
+    known, material = moment.known(), moment.material
+    judge = np.array([is_judge(moment.ids[row]) for row in known.rows])
+    found = refit(material, known, at=1)
+    graph = with_score(material, found.trial)
+    parts = np.zeros((1, 480), np.int8)
+    parts[0, known.rows] = np.where(judge, Part.VAL, Part.TRAIN)
+    table = graph.nodes[SCHEMA.event].with_labels(known.over(480)).with_splits(parts)
+    trees = mgg.NodeDetector(hops=2, node_type=SCHEMA.event, trees=TREES)
+    trees.fit(graph.with_nodes(**{SCHEMA.event: table}))
+    number = loop.folder.add_version(lambda draft: save_version(draft, replace(found, detector=trees)))
+    model, again = load_version(loop.folder, number)
+    assert model is not None
+    both, alone = scored(model, again, material), scored(model, None, material)
+    assert np.isfinite(both).all()
+    assert not np.allclose(both, alone)
+    np.testing.assert_allclose(both, scored(found.model, trees, material), rtol=1e-6)

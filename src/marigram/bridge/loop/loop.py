@@ -438,4 +438,4 @@ def _digest(table: pa.Table, source: str) -> str:
     return digest.hexdigest()
 
 
-__all__ = ["Case", "Context", "Loop", "Moment"]
+__all__ = ["Case", "Context", "Loop", "Moment", "load_version", "save_version"]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from marigram.bridge.loop.described import Described
 from marigram.bridge.loop.labels import Known
-from marigram.bridge.loop.process import Placed, Process, ProcessSettings, Scale
+from marigram.bridge.loop.process import Process, ProcessSettings, Scale
 from marigram.evaluate.metrics import average_precision
 from marigram.graph.data import Columns, Graph, Part
 from marigram.graph.detectors.trees import TreeSettings
@@ -176,7 +176,7 @@ def scored(process: Process, detector: NodeDetector | None, material: Material) 
     logits = process.logits(process.scale.placed(material.events), prior)
     if detector is None:
         return logits
-    return np.asarray((logits + _logit(detector.score(_with_score(material, process)))[: len(logits)]) / 2)
+    return np.asarray((logits + _logit(detector.score(with_score(material, process)))[: len(logits)]) / 2)
 
 
 # --- judging ---------------------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def _trees(
         return None, "trees need the extra [graph], which is not installed"
     from marigram.graph.detectors.detector import NodeDetector
 
-    graph = _with_score(material, trial)
+    graph = with_score(material, trial)
     parts = np.zeros((1, len(material.events)), np.int8)
     parts[0, known.rows] = np.where(judge, Part.VAL, Part.TRAIN)
     table = graph.nodes[material.event].with_labels(known.over(len(material.events))).with_splits(parts)
@@ -269,7 +269,7 @@ def _trees(
     return None, f"trees are not shown to help: {figures}.{gate}"
 
 
-def _with_score(material: Material, model: Process) -> Graph:
+def with_score(material: Material, model: Process) -> Graph:
     """The graph, with what the streams say as one more column of the events."""
     table = material.graph.nodes[material.event]
     old = table.attributes
@@ -290,14 +290,16 @@ def _logit(share: NDArray[Any]) -> Doubles:
 __all__ = [
     "FEWEST",
     "FEWEST_OF_EACH",
+    "SCORE",
+    "TREES",
     "Fitted",
     "Gain",
     "Material",
-    "Placed",
     "Report",
     "gain_over",
     "is_judge",
     "left_out",
     "refit",
     "scored",
+    "with_score",
 ]
