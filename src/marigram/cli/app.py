@@ -23,7 +23,9 @@ class _Commands(LazyGroup):
         "demo": Entry("marigram.cli.demo:app", "Watch real data that ships with marigram, and draw it."),
         "schema": Entry("marigram.cli.schema:app", "Show how the columns of a source are read."),
         "graph": Entry("marigram.cli.graph:app", "Learn from events as nodes and edges, with a few labels."),
-        "loop": Entry("marigram.cli.loop:app", "Learn from what people say of alerts, and tell them with context."),
+        "loop": Entry(
+            "marigram.cli.loop:app", "Learn from what people say of alerts, and tell them with context."
+        ),
         "datasets": Entry("marigram.cli.datasets:app", "List the data that ships with marigram."),
         "bench": Entry("marigram.cli.bench:app", "Measure: the NAB benchmark, and speed beside the peers."),
         "doctor": Entry("marigram.cli.doctor:app", "Check that this installation works."),
