@@ -150,9 +150,14 @@ def test_the_demo_prints_alerts_and_names_its_picture(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "anomaly" in result.stdout
     assert "drift" in result.stdout
-    picture = Path(result.stdout.splitlines()[-1].removeprefix("The picture is in "))
+    told = result.stdout.splitlines()
+    named = "The picture is in "
+    picture = Path(next(line.removeprefix(named) for line in told if line.startswith(named)))
     assert picture == tmp_path / "marigram-demo.html"
     assert "<svg" in picture.read_text()
+    figures = [float(found) for found in re.findall(r"Average precision (\d\.\d+)", result.stdout)]
+    assert figures[1] > figures[0]
+    assert "Version 1 of the model is in use" in told[-1]
 
 
 def test_a_replay_says_the_same_again_and_what_would_differ(events: Path, tmp_path: Path) -> None:
