@@ -1,6 +1,6 @@
 """The detector on Spark: events a second once it runs, and what a batch costs that touches few of many keys.
 
-    python -m benchmarks.engines.spark steady FOLDER
+    python -m benchmarks.engines.spark steady FOLDER --batches 7 --events 400000
     python -m benchmarks.engines.spark touched FOLDER
 
 ``steady`` judges Parquet files of events of 10,000 keys, one file a micro-batch. ``touched`` begins with a million
