@@ -93,12 +93,13 @@ def run(told: argparse.Namespace, kinds: Sequence[str]) -> list[dict[str, Any]]:
     stream = spark.readStream.schema(SCHEMA).option("maxFilesPerTrigger", 1).parquet(folder + "/in")
     verdicts = detect(stream, key="host", value="load", time="ts", buckets=told.buckets)
     writer = verdicts.writeStream.format("parquet").option("checkpointLocation", folder + "/state")
+    before = processor_seconds()
     query = writer.trigger(availableNow=True).start(folder + "/out")
     while not (told.folder / "state" / "commits" / "0").exists():
         if not query.isActive:  # a driver's worker that did not start within Spark's ten seconds
             query = writer.trigger(availableNow=True).start(folder + "/out")
         time.sleep(0.1)
-    commits, costs, before = told.folder / "state" / "commits", [], processor_seconds()
+    commits, costs = told.folder / "state" / "commits", []
     while query.isActive or len(costs) < len(kinds):
         if (commits / str(len(costs))).exists():
             now = processor_seconds()
