@@ -137,6 +137,13 @@ def _objects(data: bytes) -> Iterator[Found]:
 
 def _of_csv(path: str, data: bytes, preset: Preset) -> EventBatch:
     rejects: list[Reject] = []
+    if not data.strip():
+        raise InputError(0, "there are no rows")
+    first = data.split(b"\n", 1)[0]
+    try:
+        first.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(0, f"is no text in UTF-8: byte {error.start + 1} of its first line") from error
 
     def refuse(row: Any) -> str:
         why = f"{row.actual_columns} cells, and {row.expected_columns} are expected"
