@@ -39,7 +39,7 @@ def graph() -> mgg.Graph:
 @pytest.fixture(scope="module")
 def auto(graph: mgg.Graph) -> mgg.NodeDetector:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("marigram.graph.detectors.detector.AUTO", TRIED)
+        patch.setattr("marigram.graph.detectors.plan.AUTO", TRIED)
         return detector("auto").fit(graph)
 
 
@@ -75,7 +75,7 @@ def test_auto_is_at_least_as_good_on_validation_as_each_alone(
 def test_with_too_few_anomalies_to_tell_one_stands_alone(
     graph: mgg.Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("marigram.graph.detectors.detector.AUTO", TRIED)
+    monkeypatch.setattr("marigram.graph.detectors.plan.AUTO", TRIED)
     users = graph.nodes["user"]
     labels = users.labels.copy()
     labels[np.flatnonzero(users.val_mask & (labels == 1))[9:]] = -1
@@ -86,7 +86,7 @@ def test_with_too_few_anomalies_to_tell_one_stands_alone(
 def mean(graph: mgg.Graph) -> mgg.NodeDetector:
     """Scores by the mean of two whatever validation says."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("marigram.graph.detectors.detector.AUTO", TRIED[:2])
+        patch.setattr("marigram.graph.detectors.plan.AUTO", TRIED[:2])
         patch.setattr("marigram.graph.detectors.ensemble.LEAST_GAIN", -1.0)
         model = detector("auto").fit(graph)
     assert set(model.chosen.split(" + ")) == set(TRIED[:2])
@@ -94,7 +94,7 @@ def mean(graph: mgg.Graph) -> mgg.NodeDetector:
 
 
 def test_it_is_the_mean_of_calibrated_logits(graph: mgg.Graph, mean: mgg.NodeDetector) -> None:
-    scorer, nodes = mean._scorers["graph"], np.arange(50)
+    scorer, nodes = mean.fitted.scorers["graph"], np.arange(50)
     assert isinstance(scorer, MeanScorer)
     alone = {kind: member.logits(graph, nodes) for kind, member in scorer.members.items()}
     expected = sum(scorer.curves[k].slope * s + scorer.curves[k].shift for k, s in alone.items()) / 2
@@ -117,7 +117,7 @@ def test_it_is_saved_and_scores_alike(graph: mgg.Graph, mean: mgg.NodeDetector, 
 def test_what_carries_it_is_the_sum_of_what_carries_its_members(
     graph: mgg.Graph, mean: mgg.NodeDetector
 ) -> None:
-    scorer = mean._scorers["graph"]
+    scorer = mean.fitted.scorers["graph"]
     assert isinstance(scorer, MeanScorer)
     told = scorer.parts(graph, 3, 5)
     by_member = {kind: member.parts(graph, 3, 5) for kind, member in scorer.members.items()}

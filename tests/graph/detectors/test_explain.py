@@ -31,7 +31,7 @@ def test_the_planted_column_comes_first() -> None:
 def test_contributions_of_columns_sum_to_the_score() -> None:
     graph = planted(1, by="neighbours")
     model = mgg.NodeDetector(hops=1, trees=QUICK).fit(graph)
-    scorer = model._scorers["best"]
+    scorer = model.fitted.scorers["best"]
     logits = scorer.logits(graph, np.arange(600))
     moved = [sum(c for _, _, c in scorer.parts(graph, v, 1).features) for v in range(40)]
     gap = logits[:40] - np.array(moved)  # what the model says of nobody in particular: the same for all
@@ -50,7 +50,7 @@ def test_edges_are_what_the_score_loses_without_them() -> None:
     kind, row, lost = here[0]
     kept = np.arange(table.count) != row
     less = mgg.Graph(nodes=graph.nodes, edges={**graph.edges, kind: table.take(kept)})
-    scorer = model._scorers["best"]
+    scorer = model.fitted.scorers["best"]
     view = scorer.features.view(less)
     own_degree = scorer.features.names.index("degree by pays")
     x = scorer.features.view(graph).rows(np.array([node]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,14 +52,14 @@ def test_every_kind_goes_all_the_way(make: Make, target: str, kind: str, tmp_pat
     for which in ("best", "graph", "control"):
         np.testing.assert_array_equal(again.score(graph, which), model.score(graph, which))
     assert again.report == model.report
-    assert (again.network, again.training) == (SMALL, SHORT)
+    assert (again.plan.network, again.plan.training) == (SMALL, SHORT)
 
     unseen = make(1, split=False)
     bare = unseen.with_nodes(**{target: unseen.nodes[target].with_labels(np.full(table.count, -1, np.int8))})
     found = again.score(bare, "graph")[unseen.places(target)]
     assert roc_auc(unseen.nodes[target].labels == 1, found) > least
 
-    model._scorers["best"] = model._scorers["graph"]  # whichever won
+    of_the_graph(model)
     node = int(places[0])
     told = model.explain(node, top=5)
     assert {name for name, _, _ in told.features} <= set(model.feature_names)
@@ -109,7 +110,7 @@ def test_without_an_anomaly_in_validation_it_learns_all_the_same() -> None:
     labels[users.val_mask & (labels == 1)] = -1
     model = detector("gin", training=TrainingSettings(epochs=12, rate=0.02)).fit(relabelled(graph, labels))
     assert model.verdict == "too few labels"
-    assert model._scorers["graph"].epochs == 12
+    assert model.fitted.scorers["graph"].epochs == 12
 
 
 def test_a_graph_without_edges_or_with_others_is_refused() -> None:
@@ -129,17 +130,24 @@ def test_a_graph_without_edges_or_with_others_is_refused() -> None:
 # --- reasons ----------------------------------------------------------------------------------------------------------
 
 
+def of_the_graph(model: mgg.NodeDetector) -> mgg.NodeDetector:
+    """Let it explain its graph model, whichever won."""
+    found = model.fitted
+    scorers = {**found.scorers, "best": found.scorers["graph"]}
+    model._fitted = replace(found, scorers=scorers, curves={**found.curves, "best": found.curves["graph"]})
+    return model
+
+
 def fitted(kind: str, graph: mgg.Graph) -> mgg.NodeDetector:
     model = detector(kind, training=TrainingSettings(epochs=8, rate=0.02)).fit(graph)
-    model._scorers["best"], model._curves["best"] = model._scorers["graph"], model._curves["graph"]
-    return model
+    return of_the_graph(model)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_edge_carries_what_the_logit_loses_when_it_is_deleted(kind: str) -> None:
     graph = still(8, n=150)
     model = fitted(kind, graph)
-    scorer = model._scorers["best"]
+    scorer = model.fitted.scorers["best"]
     node = int(np.flatnonzero(graph.nodes["user"].labels == 1)[0])
     told = model.explain(node, top=1000)
     whole = scorer.logits(graph, np.array([node]))[0]
@@ -158,7 +166,7 @@ def test_an_edge_carries_what_the_logit_loses_when_it_is_deleted(kind: str) -> N
 def test_features_carry_the_difference_from_a_node_like_the_average(kind: str) -> None:
     graph = still(9, n=150)
     model = fitted(kind, graph)
-    scorer = model._scorers["best"]
+    scorer = model.fitted.scorers["best"]
     source = scorer.sight.source(graph, scorer.network.settings)
     _, batch = source.around(5, scorer.network.settings.reach)
     average = batch.features["user"].clone()

@@ -1,47 +1,32 @@
-"""The one object for anomalous nodes: fit, score, explain, save, with the no-graph control beside it.
-
-The training part is learned from, the validation part stops, chooses, calibrates and judges; then the winner learns
-from both. Labels of other nodes are never looked at.
-"""
+"""The one object for anomalous nodes: fit, score, explain, save, with the no-graph control beside it."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal, Self, final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from marigram.errors import ParameterError, SnapshotError
 from marigram.graph.augmenters.gate import AUTO as CHOICES
-from marigram.graph.augmenters.gate import Augmentation, augmented
+from marigram.graph.augmenters.gate import Augmentation
 from marigram.graph.augmenters.kinds import check_ratio, parts_of
 from marigram.graph.data import Graph
 from marigram.graph.data.anything import as_graph
-from marigram.graph.detectors.auto import (
-    AUTO,
-    KINDS,
-    Candidate,
-    Kind,
-    combined,
-    learner_of,
-    self_trained,
-    tried,
-)
+from marigram.graph.detectors.auto import KINDS, Kind
 from marigram.graph.detectors.calibration import Calibration
-from marigram.graph.detectors.control import control_learner
 from marigram.graph.detectors.explain import Explanation
-from marigram.graph.detectors.jobs import Job, Scorer
+from marigram.graph.detectors.fitted import Findings, Fitted
+from marigram.graph.detectors.fitting import fit_with_labels, fit_without_labels
 from marigram.graph.detectors.labels import job_of, target_of
 from marigram.graph.detectors.modelfiles import load_model, save_model
+from marigram.graph.detectors.plan import Plan
 from marigram.graph.detectors.selftrain import SelfTraining
 from marigram.graph.detectors.trees import TreeSettings
 from marigram.graph.detectors.verdict import Comparison, Verdict
-from marigram.graph.hops import MOST_HOPS
 
 if TYPE_CHECKING:
     from marigram.graph.networks import NetworkSettings, TrainingSettings
@@ -131,28 +116,29 @@ class NodeDetector:
         network: NetworkSettings | None = None,
         training: TrainingSettings | None = None,
     ) -> None:
-        if kind not in KINDS:
-            raise ParameterError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-        if type(hops) is not int or not 1 <= hops <= MOST_HOPS:
-            raise ParameterError(f"hops must be an integer from 1 to {MOST_HOPS}, got {hops!r}")
-        if type(seed) is not int or not 0 <= seed < 2**31:
-            raise ParameterError(f"seed must be an integer from 0 to {2**31 - 1}, got {seed!r}")
-        if not isinstance(self_train, bool | SelfTraining):
-            raise ParameterError(f"self_train must be True, False or a SelfTraining, got {self_train!r}")
-        self.kind: str = kind
-        self.hops, self.seed, self.self_train = hops, seed, self_train
-        self.trees = trees if trees is not None else TreeSettings(seed=seed)
-        self.network, self.training = network, training
+        self.plan = Plan(
+            kind=kind,
+            hops=hops,
+            seed=seed,
+            self_train=self_train,
+            trees=trees if trees is not None else TreeSettings(seed=seed),
+            network=network,
+            training=training,
+        )
         self._target = node_type
-        self._about: dict[str, Any] = {}
-        self._scorers: dict[str, Scorer] = {}
-        self._curves: dict[str, Calibration] = {}
+        self._fitted: Fitted | None = None
         self._graph: Graph | None = None
+
+    @property
+    def kind(self) -> str:
+        """As was asked for; what came of ``"auto"`` is :attr:`chosen`."""
+        return self.plan.kind
 
     @property
     def steps(self) -> int:
         """How many steps :meth:`fit` has."""
-        return 1 if self.kind == "unsupervised" else 2 + len(self._kinds) + bool(self.self_train)
+        plan = self.plan
+        return 1 if plan.kind == "unsupervised" else 2 + len(plan.kinds) + bool(plan.self_train)
 
     @staticmethod
     def more_steps(augment: str | None) -> int:
@@ -160,10 +146,6 @@ class NodeDetector:
         if augment is None:
             return 0
         return 1 + (len(CHOICES) if augment == "auto" else 1)
-
-    @property
-    def _kinds(self) -> tuple[str, ...]:
-        return AUTO if self.kind == "auto" else (self.kind,)
 
     # --- learning ----------------------------------------------------------------------------------------------------
 
@@ -206,90 +188,34 @@ class NodeDetector:
         graph, told = as_graph(data), tell or (lambda step: None)  # noqa: ARG005 - nobody listens
         if self.kind == "unsupervised":
             told(self.kind)
-            return self._fit_without_labels(graph)
-        job = job_of(graph, target_of(graph, self._target), seed=self.seed)
-        settings = replace(self.trees, seed=self.seed)
-        told("control, without the graph")
-        control = tried("control", control_learner(settings), job)
-        winner, added = self._graph_model(job, settings, told, augment), None
-        if augment is not None:
-            winner, added = augmented(
-                winner, augment, ratio, seed=self.seed, tabular=winner.kind == "trees", tell=told,
-                learning=self.self_train if isinstance(self.self_train, SelfTraining) else None,
-            )  # fmt: skip
-        compared = Comparison.of(winner.logits, control.logits, job.labels[job.valid] == 1, seed=self.seed)
-        uses_graph = not compared.gain < 0
-        chosen = winner if uses_graph else control
-        told("training and validation together")
-        self._scorers = {
-            "best": chosen.refitted(chosen.job.on_all()),
-            "graph": winner.scorer,
-            "control": control.scorer,
-        }
-        truth = job.labels[job.valid] == 1
-        curves = {
-            "graph": Calibration.fit(winner.logits, truth),
-            "control": Calibration.fit(control.logits, truth),
-        }
-        self._curves = curves | {"best": curves["graph" if uses_graph else "control"]}
-        self._about = {
-            "node_type": job.target,
-            "chosen": winner.kind,
-            "uses_graph": uses_graph,
-            "self_trained": bool((winner.job.weights[: len(job.weights)] != job.weights).any()),
-            "augmentation": None if added is None else added.as_dict(),
-            "validation": asdict(compared),
-        }
-        self._graph = graph
-        return self
-
-    def _graph_model(
-        self, job: Job, settings: TreeSettings, told: Callable[[str], None], augment: str | None
-    ) -> Candidate:
-        found = {}
-        for kind in self._kinds:
-            told(kind)
-            learner = learner_of(
-                kind,
-                hops=self.hops,
-                seed=self.seed,
-                trees=settings,
-                network=self.network,
-                training=self.training,
+            self._fitted = fit_without_labels(
+                graph, target_of(graph, self._target, labelled=False), self.plan
             )
-            found[kind] = tried(kind, learner, job)
-        winner = combined(found)
-        if self.self_train is False or augment is not None:
-            return winner
-        told("self-training")
-        return self_trained(winner, SelfTraining() if self.self_train is True else self.self_train)
-
-    def _fit_without_labels(self, graph: Graph) -> Self:
-        target = target_of(graph, self._target, labelled=False)
-        count = graph.nodes[target].count
-        nothing = np.zeros(count, np.float32)
-        job = Job(graph, target, nothing, nothing, np.arange(count), np.arange(0))
-        learner = learner_of(self.kind, hops=self.hops, seed=self.seed, trees=self.trees)
-        self._scorers = {"best": learner.fit(job)}
-        self._curves = {"best": Calibration()}
-        nan = float("nan")
-        self._about = {
-            "node_type": target,
-            "chosen": self.kind,
-            "uses_graph": True,
-            "self_trained": False,
-            "augmentation": None,
-            "validation": asdict(Comparison(nan, nan, nan, nan, nan, 0, 0)),
-        }
+        else:
+            job = job_of(graph, target_of(graph, self._target), seed=self.plan.seed)
+            self._fitted = fit_with_labels(job, self.plan, augment=augment, ratio=ratio, tell=told)
         self._graph = graph
         return self
+
+    @property
+    def fitted(self) -> Fitted:
+        """What :meth:`fit` left behind.
+
+        Raises
+        ------
+        ParameterError
+            It was not called.
+        """
+        if self._fitted is None:
+            raise ParameterError("this detector has learned nothing yet: call fit first")
+        return self._fitted
 
     # --- what came of it ---------------------------------------------------------------------------------------------
 
     @property
     def validation(self) -> Comparison:
         """The graph model beside its control on the validation nodes."""
-        return Comparison(**self._known("validation"))
+        return self.fitted.findings.validation
 
     @property
     def verdict(self) -> Verdict:
@@ -304,54 +230,38 @@ class NodeDetector:
     @property
     def chosen(self) -> str:
         """The kind of the graph model."""
-        return str(self._known("chosen"))
+        return self.fitted.findings.chosen
 
     @property
     def augmentation(self) -> Augmentation | None:
         """What was added to the training data and whether it helped; None when nothing was asked for."""
-        told = self._known("augmentation")
-        return None if told is None else Augmentation.from_dict(told)
+        return self.fitted.findings.augmentation
 
     @property
     def uses_graph(self) -> bool:
         """Whether :meth:`score` comes from the graph model."""
-        return bool(self._known("uses_graph"))
+        return self.fitted.findings.uses_graph
 
     @property
     def node_type(self) -> str:
         """The node type that is scored."""
-        return str(self._known("node_type"))
+        return self.fitted.findings.node_type
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The columns that the model behind :meth:`score` looks at."""
-        self._known("chosen")
-        return self._scorers["best"].names
+        return self.fitted.scorer("best").names
 
     @property
     def importances(self) -> dict[str, float]:
         """Column -> its share in what the model behind :meth:`score` decides; empty for networks."""
-        self._known("chosen")
-        return self._scorers["best"].importances
+        return self.fitted.scorer("best").importances
 
     @property
     def report(self) -> dict[str, Any]:
         """Everything that :meth:`fit` found, as plain values; NaN is None."""
-        figures = {k: None if v != v else v for k, v in asdict(self.validation).items()}
-        return {
-            "kind": self.kind,
-            "hops": self.hops,
-            "seed": self.seed,
-            **self._about,
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "validation": figures,
-        }
-
-    def _known(self, name: str) -> Any:
-        if not self._about:
-            raise ParameterError("this detector has learned nothing yet: call fit first")
-        return self._about[name]
+        asked = {"kind": self.kind, "hops": self.plan.hops, "seed": self.plan.seed}
+        return asked | self.fitted.findings.as_dict()
 
     # --- use ---------------------------------------------------------------------------------------------------------
 
@@ -396,11 +306,10 @@ class NodeDetector:
         count = graph.nodes[self.node_type].count
         if not 0 <= start <= stop <= count:
             raise ParameterError(f"rows must lie within 0 to {count}, got {start} to {stop}")
-        return self._curves[which].apply(self._scorers[which].logits(graph, np.arange(start, stop)))
+        return self.fitted.probabilities(graph, np.arange(start, stop), which)
 
     def _check_scored(self, graph: Graph, which: str) -> None:
-        if which not in self._scorers:
-            raise ParameterError(f"which must be one of {', '.join(self._scorers)}, got {which!r}")
+        self.fitted.scorer(which)
         if self.node_type not in graph.nodes:
             raise ParameterError(f"the graph has no nodes of type {self.node_type!r}")
 
@@ -428,40 +337,19 @@ class NodeDetector:
         where = np.flatnonzero(graph.places(target) == node)
         if len(where) != 1:
             raise ParameterError(f"node {node} is not of type {target!r}")
-        scorer, curve = self._scorers["best"], self._curves["best"]
-        score = float(curve.apply(scorer.logits(graph, where))[0])
-        return Explanation.of(
-            int(node), score, scorer.parts(graph, int(where[0]), MOST_EDGES_TRIED), graph, top
-        )
+        score = float(self.fitted.probabilities(graph, where, "best")[0])
+        parts = self.fitted.scorer("best").parts(graph, int(where[0]), MOST_EDGES_TRIED)
+        return Explanation.of(int(node), score, parts, graph, top)
 
     def fingerprint(self, which: Which = "best") -> str:
         """Return what the model behind these scores is known by: the same for a model that was saved and loaded."""
-        self._known("chosen")
-        packed = self._scorers[which].packed()
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update(
-            msgspec.json.encode([packed.meta, asdict(self._curves[which]), packed.texts], order="sorted")
-        )
-        for name, array in sorted(packed.arrays.items()):
-            digest.update(f"{name} {array.dtype} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+        return self.fitted.fingerprint(which)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model to a folder, see :mod:`marigram.graph.detectors.modelfiles`."""
-        self._known("chosen")
-        about = {"kind": self.kind, "hops": self.hops, "seed": self.seed, "found": self.report}
-        about |= {
-            name: asdict(settings) if is_dataclass(settings) else settings
-            for name, settings in (
-                ("self_train", self.self_train),
-                ("trees", self.trees),
-                ("network", self.network),
-                ("training", self.training),
-            )
-        }
-        about["curves"] = {name: asdict(curve) for name, curve in self._curves.items()}
-        save_model(folder, about, self._scorers)
+        curves = {name: asdict(curve) for name, curve in self.fitted.curves.items()}
+        about = self.plan.as_dict() | {"found": self.report, "curves": curves}
+        save_model(folder, about, self.fitted.scorers)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -475,21 +363,14 @@ class NodeDetector:
             It is not a model, or not as it was written.
         """
         about, scorers = load_model(folder)
+        model = cls()
         try:
-            told = about["self_train"]
-            model = cls(
-                about["kind"], hops=about["hops"], seed=about["seed"],
-                self_train=told if isinstance(told, bool) else SelfTraining(**told),
-                trees=TreeSettings(**about["trees"]), **_of_networks(about),
-            )  # fmt: skip
-            found: Mapping[str, Any] = about["found"]
-            names = ("node_type", "chosen", "uses_graph", "self_trained", "augmentation")
-            figures = {k: float("nan") if v is None else v for k, v in found["validation"].items()}
-            model._about = {name: found[name] for name in names} | {"validation": figures}
-            model._curves = {name: Calibration(**curve) for name, curve in about["curves"].items()}
-        except (KeyError, TypeError) as error:
+            model.plan = Plan.from_dict(about)
+            findings = Findings.from_dict(about["found"])
+            curves = {name: Calibration(**curve) for name, curve in about["curves"].items()}
+        except (KeyError, TypeError, ParameterError) as error:
             raise SnapshotError(f"{os.fspath(folder)} does not hold a model: {error}") from error
-        model._scorers = scorers
+        model._fitted = Fitted(findings, scorers, curves)
         return model
 
 
@@ -499,16 +380,6 @@ def _check_augmenter(augment: str, ratio: float, kind: str) -> None:
     check_ratio(ratio)
     if augment != "auto":
         parts_of(augment)
-
-
-def _of_networks(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that a saved model has; torch is not asked for when there are none."""
-    if about["network"] is None and about["training"] is None:
-        return {}
-    from marigram.graph.networks import NetworkSettings, TrainingSettings
-
-    made = {"network": NetworkSettings, "training": TrainingSettings}
-    return {name: make(**about[name]) for name, make in made.items() if about[name] is not None}
 
 
 __all__ = ["KINDS", "NodeDetector"]

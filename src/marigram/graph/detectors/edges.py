@@ -96,9 +96,9 @@ class EdgeDetector:
         lifted = edges_as_nodes(graph, kind)
         self.nodes = NodeDetector(
             "trees",
-            hops=self.nodes.hops,
-            seed=self.nodes.seed,
-            trees=self.nodes.trees,
+            hops=self.nodes.plan.hops,
+            seed=self.nodes.plan.seed,
+            trees=self.nodes.plan.trees,
             node_type=lifted_name(kind),
         )
         self.nodes.fit(lifted, tell=tell)
