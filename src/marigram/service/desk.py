@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar, cast
 
 import apsw
@@ -27,6 +28,11 @@ class LedgerDesk:
     def alerts(self) -> Alerts:
         """The book of alerts; only to be used inside the ``work`` of a change."""
         return cast(Alerts, self.ledger.follower)
+
+    @property
+    def state(self) -> Path:
+        """The tenant's folder, in which a loop may run."""
+        return self.ledger.folder
 
     async def read(self, question: Callable[[Connection], T]) -> T:
         """Ask the database, on a connection that cannot write."""

@@ -33,6 +33,14 @@ def test_the_same_word_is_kept_once_and_another_one_beside_it(tmp_path: Path) ->
     assert [(one.word, one.by) for one in book.all()] == [("true", "ann"), ("false", "ann"), ("true", "bob")]
 
 
+def test_a_word_that_was_taken_back_does_not_come_again_with_its_old_time(tmp_path: Path) -> None:
+    book = LabelBook(tmp_path / "labels.jsonl")
+    assert book.add(label("event", "e1", "true", at=10))
+    assert book.add(label("event", "e1", "false", at=20))
+    assert not book.add(label("event", "e1", "true", at=10))  # as a service tells it at every round
+    assert book.add(label("event", "e1", "true", at=30))
+
+
 @pytest.mark.parametrize("lost", [1, 7, 40])
 def test_a_line_that_a_crash_cut_short_is_left_out_and_written_over(tmp_path: Path, lost: int) -> None:
     book = LabelBook(tmp_path / "labels.jsonl")

@@ -32,6 +32,10 @@ class MemoryDesk:
     def alerts(self) -> Alerts:
         return self.scene.book
 
+    @property
+    def state(self) -> None:
+        return None
+
     async def read(self, question: Callable[[Any], T]) -> T:
         return question(self.scene.connection)
 

@@ -89,13 +89,15 @@ class LabelBook:
         self.path = Path(path)
 
     def add(self, label: Label) -> bool:
-        """Keep a label durably; False when this person said so already and nothing else since."""
+        """Keep a label durably; False when it is there, or this person said so already and nothing else since."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked() as handle:
             content = _read(handle)
             known, whole = _parsed(content)
             last = [k for k in known if (k.of, k.subject, k.by) == (label.of, label.subject, label.by)]
-            if last and last[-1].word == label.word:
+            if last and (
+                last[-1].word == label.word or (label.word, label.at) in {(k.word, k.at) for k in last}
+            ):
                 return False
             os.ftruncate(handle, whole)
             os.lseek(handle, whole, os.SEEK_SET)
@@ -116,6 +118,13 @@ class LabelBook:
         if not self.path.exists():
             return []
         return _parsed(self.path.read_bytes())[0]
+
+    def stamp(self) -> tuple[int, int]:
+        """Return what changes whenever a label is added: the time and length of the file."""
+        if not self.path.exists():
+            return 0, 0
+        found = self.path.stat()
+        return found.st_mtime_ns, found.st_size
 
     @contextmanager
     def _locked(self) -> Iterator[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from marigram.errors import MarigramError
@@ -29,6 +30,10 @@ class Desk(Protocol):
     @property
     def alerts(self) -> Alerts:
         """The book; only to be used inside the ``work`` of a change."""
+
+    @property
+    def state(self) -> Path | None:
+        """The tenant's folder, in which a loop may run; None where there is none."""
 
     async def read(self, question: Callable[[Connection], T]) -> T:
         """Ask the database, on a connection that cannot write."""

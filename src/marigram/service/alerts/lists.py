@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from marigram.service.alerts import export, schemas, tables
 from marigram.service.alerts.alert import AlertKind, Status
 from marigram.service.alerts.answers import SAFE, answer, gives
+from marigram.service.alerts.context import with_context
 from marigram.service.alerts.desk import Visit
 
 _LONGEST = 2**63 - 1
@@ -41,8 +42,11 @@ def add_lists(router: APIRouter, read: Callable[..., Any]) -> None:
         until: Moment = None,
         limit: Limit = 100,
         after: Annotated[str | None, Query(max_length=64, description="`next` of the page before")] = None,
+        context: Annotated[
+            bool, Query(description="whether to ask a loop, if one runs, for `context`")
+        ] = True,
     ) -> Response:
-        """Alerts, the newest first."""
+        """Alerts, the newest first; the first answer after a round of the loop waits for its graph."""
         chosen = tables.Filter(
             status=tuple(status or ()),
             kind=kind,
@@ -57,7 +61,8 @@ def add_lists(router: APIRouter, read: Callable[..., Any]) -> None:
         found = await visit.desk.read(lambda db: tables.listed(db, chosen, limit + 1, place))
         page, more = found[:limit], len(found) > limit
         following = f"{page[-1].opened}.{page[-1].id}" if more else None
-        return answer(schemas.AlertPage([schemas.alert_out(alert) for alert in page], following))
+        told = await with_context(visit.desk, page) if context else [schemas.alert_out(one) for one in page]
+        return answer(schemas.AlertPage(told, following))
 
     @router.get("/labels", responses=_FILES)
     async def export_labels(

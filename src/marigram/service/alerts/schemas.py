@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from marigram.bridge.loop.context import AlertContext
 from marigram.fleet.feedback import Label
 from marigram.service.alerts.alert import Alert, AlertKind, Status, Told, Why
 from marigram.service.alerts.silences import Silence
@@ -68,7 +69,7 @@ class WordOut(msgspec.Struct, frozen=True):
 
 
 class AlertOut(msgspec.Struct, frozen=True):
-    """An alert; times are ISO-8601."""
+    """An alert; times are ISO-8601.  ``context`` is what a loop knows of it, null before it has taken its event."""
 
     id: str
     key: str
@@ -95,6 +96,8 @@ class AlertOut(msgspec.Struct, frozen=True):
     muted_by: str | None
     word: WordOut | None
     verdict: dict[str, Any]
+    context: AlertContext | UnsetType | None = UNSET
+    """Only where single alerts and lists are read, as what people do does not wait for it."""
 
 
 class AlertPage(msgspec.Struct, frozen=True):
@@ -145,10 +148,13 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str
 
 
+_GIVEN = tuple(name for name in AlertOut.__struct_fields__ if name != "context")
+
+
 def alert_out(alert: Alert) -> AlertOut:
     """Return an alert as it is given out."""
     times = ("opened", "updated", "closed", "snoozed_until")
-    given: dict[str, Any] = {name: getattr(alert, name) for name in AlertOut.__struct_fields__}
+    given: dict[str, Any] = {name: getattr(alert, name) for name in _GIVEN}
     given |= {name: time_text(given[name]) for name in times}
     given["word"] = None if alert.word is None else _word_out(alert.word)
     given["verdict"] = msgspec.json.decode(alert.verdict)

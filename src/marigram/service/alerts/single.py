@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from marigram.service.alerts import schemas, tables
 from marigram.service.alerts.alert import Alert
 from marigram.service.alerts.answers import SAFE, answer, body_of, gives, refuses, takes
+from marigram.service.alerts.context import with_context
 from marigram.service.alerts.deeds import bulk_of
 from marigram.service.alerts.desk import Desk, Visit
 from marigram.service.alerts.page import alert_page
@@ -29,7 +30,7 @@ def add_one(router: APIRouter, read: Callable[..., Any], operate: Callable[..., 
     @router.get("/alerts/{alert}", responses=gives(schemas.AlertOut, 404))
     async def one_alert(visit: Annotated[Visit, Depends(read)], alert: AlertId) -> Response:
         """One alert."""
-        return answer(schemas.alert_out(await _found(visit.desk, alert)))
+        return answer((await with_context(visit.desk, [await _found(visit.desk, alert)]))[0])
 
     @router.get("/alerts/{alert}/page", responses=_PAGE | refuses(404))
     async def page(visit: Annotated[Visit, Depends(read)], alert: AlertId) -> Response:

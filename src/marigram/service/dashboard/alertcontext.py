@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from marigram.bridge.loop.loop import Context, Loop
-from marigram.bridge.loop.servicelog import event_id
 from marigram.service.alerts.alert import Alert
+from marigram.service.alerts.context import event_of
 from marigram.service.dashboard.frame import Page
 from marigram.service.dashboard.loops import asked, soon
 from marigram.service.dashboard.parts import facts, text
 
 
-class _Named(msgspec.Struct):
-    id: str | int | None = None
-
-
 def context_section(page: Page, about: Alert) -> None:
     """Write the context of an alert, where a loop has its event."""
-    own = msgspec.json.decode(about.verdict, type=_Named).id
-    name = event_id(about.key, about.peak_seq, own)
+    name = event_of(about)
 
     async def fill() -> None:
         found = await asked(page, lambda loop: _context(loop, name))

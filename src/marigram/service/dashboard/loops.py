@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from nicegui import ui
 
-from marigram.bridge.loop.folder import LoopFolder
 from marigram.bridge.loop.loop import Loop
 from marigram.errors import MarigramError
 from marigram.service.dashboard.frame import Page
 from marigram.service.dashboard.parts import tag, text
+from marigram.service.loops import answer_of
 
 T = TypeVar("T")
-
-FOLDER: Final = "loop"
-"""Within the folder of the service."""
-_OPEN: Final[dict[Path, Loop]] = {}
-_LOCK: Final = threading.Lock()
 
 
 async def asked(page: Page, question: Callable[[Loop], T]) -> T | None:
@@ -29,7 +22,7 @@ async def asked(page: Page, question: Callable[[Loop], T]) -> T | None:
     state = page.panel.state
     if state is None:
         return None
-    return await asyncio.to_thread(_answer, state / FOLDER, question)
+    return await asyncio.to_thread(answer_of, state, question)
 
 
 def soon(fill: Callable[[], Awaitable[None]]) -> None:
@@ -55,13 +48,4 @@ def nothing() -> None:
     text("pre", "marigram loop --state DIR --preset cloudtrail EVENTS…", tabindex="0")
 
 
-def _answer(folder: Path, question: Callable[[Loop], T]) -> T | None:
-    with _LOCK:
-        if not LoopFolder(folder).exists or not LoopFolder(folder).index().parts:
-            return None
-        if folder not in _OPEN:
-            _OPEN[folder] = Loop(folder)
-        return question(_OPEN[folder])
-
-
-__all__ = ["FOLDER", "asked", "nothing", "soon"]
+__all__ = ["asked", "nothing", "soon"]
