@@ -59,6 +59,13 @@ def synth(
     budget: Annotated[
         float, typer.Option("--budget", metavar="X", help="Multiplies the steps of learning.")
     ] = 1.0,
+    batches: Annotated[
+        int, typer.Option("--batches", metavar="N", help="Of a step of learning, for processes to share out.")
+    ] = 1,
+    processes: Annotated[
+        int,
+        typer.Option("--processes", metavar="N", help="Learn in so many processes; must divide --batches."),
+    ] = 1,
     split: Annotated[
         int | None,
         typer.Option("--split", metavar="N", help="Which split of the graph; the one it was saved with."),
@@ -98,9 +105,9 @@ def synth(
         fitted = mgg.Synthesizer.load(model)
     else:
         target = node_type if node_type in graph.labelled_types else None
-        fitted = mgg.Synthesizer(hops=hops, seed=seed, budget=budget, node_type=target)
+        fitted = mgg.Synthesizer(hops=hops, seed=seed, budget=budget, batches=batches, node_type=target)
         with steps(3, shown=sys.stderr.isatty() and not quiet) as tell:
-            fitted.fit(graph, checkpoint=checkpoint, tell=tell)
+            fitted.fit(graph, checkpoint=checkpoint, processes=processes, tell=tell)
         if model is not None:
             fitted.save(model)
     extra = fitted.sample(

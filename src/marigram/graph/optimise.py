@@ -23,6 +23,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from marigram import snapshots
 from marigram.errors import ParameterError, SnapshotError
+from marigram.graph.distributed.team import Team
 
 _KIND = "graph-stage"
 
@@ -89,17 +90,22 @@ class Checkpoint:
         Made when absent; None keeps nothing.
     about
         What must be the same for a checkpoint to be taken up: settings and sizes, as JSON values.
+    team
+        Which of a step's batches this process computes; the first process writes.
     """
 
-    def __init__(self, folder: str | os.PathLike[str] | None, about: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str] | None, about: Mapping[str, Any], team: Team | None = None
+    ) -> None:
         self.folder = None if folder is None else Path(folder)
+        self.team = Team() if team is None else team
         self.mark = hashlib.sha256(msgspec.json.encode(about, order="deterministic")).hexdigest()
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, stage: str, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         """Keep the state of a stage in place of what was kept of it."""
-        if self.folder is not None:
+        if self.folder is not None and self.team.first:
             snapshots.save(self.folder / f"{stage}.mg", _KIND, {**meta, "mark": self.mark}, arrays)
 
     def read(self, stage: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -131,11 +137,20 @@ def optimise(
     module
         Learns.
     loss
-        Step -> what is to be made small. May draw from torch's generator, which is set before each step.
+        Number of a batch -> what is to be made small. May draw from torch's generator, which is set before each batch.
     held_out
         What tells when to stop; without it the last weights are taken.
     plan, checkpoint
-        How long, and where its state is kept.
+        How long; where its state is kept, and who computes which of a step's batches.
+
+    Raises
+    ------
+    ParameterError
+        What is learned is no longer finite.
+    SnapshotError
+        The checkpoint belongs to other data or settings.
+    InputError
+        Processes that learn together disagree.
     """
     weights = [p for p in module.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, plan.rate, weight_decay=plan.decay, fused=True)
@@ -143,22 +158,25 @@ def optimise(
     found = checkpoint.read(plan.stage)
     if found is not None:
         trace = _take_up(found, module, optimiser, best)
-    sums = 0.0
+    team, sums = checkpoint.team, 0.0
+    team.agree(
+        f"they have other data or settings, or stand at other steps of {plan.stage!r}: give all the same checkpoint",
+        checkpoint.mark.encode(), f"{trace.last} {trace.done}".encode(),
+    )  # fmt: skip
+    teach = team.teacher(module, loss, lambda number: mixed(plan.seed, plan.stage, number))
     for step in range(trace.last, plan.steps if not trace.done else trace.last):
-        torch.manual_seed(mixed(plan.seed, plan.stage, step))
         for group in optimiser.param_groups:
             group["lr"] = plan.rate * 0.5 * (1 + np.cos(np.pi * step / plan.steps))
         optimiser.zero_grad(set_to_none=True)
-        value = loss(step)
-        if value.requires_grad:  # a graph may leave nothing to learn: no edges, no columns
-            value.backward()  # type: ignore[no-untyped-call]
+        sums += teach(step)
+        if any(weight.grad is not None for weight in weights):
             clip_grad_norm_(weights, plan.clip)
             optimiser.step()
-        sums += float(value.detach())
         if (step + 1) % plan.check == 0 or step + 1 == plan.steps:
-            trace.losses.append(sums / plan.check)
+            team.agree_on_weights(plan.stage, module)
+            trace.losses.append(team.mean(sums) / plan.check)
             sums, trace.last = 0.0, step + 1
-            _look(trace, module, held_out, plan, best)
+            _look(trace, module, held_out, plan, best, team)
             checkpoint.write(plan.stage, trace.as_dict(), _state(module, optimiser, best))
             if trace.done:
                 break
@@ -167,15 +185,16 @@ def optimise(
 
 
 def _look(
-    trace: Trace, module: nn.Module, held_out: Callable[[], float] | None, plan: Plan, best: dict[str, Tensor]
-) -> None:
+    trace: Trace, module: nn.Module, held_out: Callable[[], float] | None, plan: Plan, best: dict[str, Tensor],
+    team: Team,
+) -> None:  # fmt: skip
     """Compare with the best so far, and decide whether that was all."""
     value = -float(trace.last)
     if held_out is not None:
         module.eval()
         torch.manual_seed(mixed(plan.seed, plan.stage, -1))
         with torch.no_grad():
-            value = held_out()
+            value = team.decided(held_out)
         module.train()
     if not np.isfinite(trace.losses[-1]) or not np.isfinite(value):
         raise ParameterError(

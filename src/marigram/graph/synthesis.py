@@ -24,6 +24,7 @@ from marigram.graph.decoders.training import (
     train_decoders,
 )
 from marigram.graph.diffusion.latent import LatentDiffusion, Process
+from marigram.graph.distributed.team import MOST_BATCHES
 from marigram.graph.encoder.encoder import Encoder, EncoderKind
 from marigram.graph.encoder.prepared import Prepared
 from marigram.graph.encoder.training import (
@@ -71,6 +72,7 @@ class SynthesizerSettings:
     isolated: bool = False
     linear: bool = False
     budget: float = 1.0
+    batches: int = 1
     threads: int = 1
     device: str = "auto"
     node_type: str | None = None
@@ -80,6 +82,7 @@ class SynthesizerSettings:
             "hops": (1, 4),
             "latent": (16, 256),
             "width": (4, 1024),
+            "batches": (1, MOST_BATCHES),
             "threads": (1, 1024),
             "seed": (0, 2**63 - 1),
         }
@@ -197,7 +200,8 @@ class _Learning:
             beta=s.beta, plan=self._plan("autoencoder"), checkpoint=self.checkpoint,
         )  # fmt: skip
         self.traces.append(trace)
-        return model, {name: encode(model, batches, name, s.latent) for name in self.columns}
+        team = self.checkpoint.team
+        return model, {name: encode(model, batches, name, s.latent, team) for name in self.columns}
 
     def _decoded(self, model: Autoencoder, posterior: dict[str, Posterior]) -> Drawing:
         s, prepared = self.settings, self.prepared

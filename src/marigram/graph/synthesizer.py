@@ -28,6 +28,7 @@ from marigram.graph.decoders import files
 from marigram.graph.decoders.drafts import Draft
 from marigram.graph.decoders.drawing import Drawing
 from marigram.graph.diffusion.latent import LatentDiffusion, Process
+from marigram.graph.distributed.team import Team, check_shares
 from marigram.graph.encoder.encoder import EncoderKind
 from marigram.graph.encoder.prepared import UNKNOWN, prepare
 from marigram.graph.optimise import Checkpoint, mixed
@@ -35,6 +36,7 @@ from marigram.graph.synthesis import ASPECTS, VALUES, SynthesizerSettings, Tell,
 from marigram.graph.synthetic import Synthetic
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 Init = Literal["noise", "real"]
 FEWEST = 20
 """Nodes to learn from."""
@@ -71,6 +73,9 @@ class Synthesizer:
         Features are a linear map of the latent, as in the published design.
     budget
         Multiplies the number of training steps, above 0.
+    batches
+        Of a step, 1 to 1,024, whose gradients are averaged: what several processes share out. Twice as many batches
+        and half the budget look at as many nodes.
     threads
         Of torch.
     device
@@ -103,6 +108,7 @@ class Synthesizer:
         isolated: bool = False,
         linear: bool = False,
         budget: float = 1.0,
+        batches: int = 1,
         threads: int = 1,
         device: str = "auto",
         node_type: str | None = None,
@@ -110,7 +116,8 @@ class Synthesizer:
         self.settings = SynthesizerSettings(
             hops=hops, seed=seed, encoder=encoder, latent=latent, width=width, beta=beta, process=process,
             steps=steps, diffusion=diffusion, conditioned=conditioned, decoders=tuple(decoders), wired=wired,
-            isolated=isolated, linear=linear, budget=budget, threads=threads, device=device, node_type=node_type,
+            isolated=isolated, linear=linear, budget=budget, batches=batches, threads=threads, device=device,
+            node_type=node_type,
         )  # fmt: skip
         self.report: dict[str, Any] = {}
         self.target: str = ""
@@ -124,6 +131,7 @@ class Synthesizer:
         *,
         suspects: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        processes: int = 1,
         tell: Tell | None = None,
     ) -> Synthesizer:
         """Learn from the training nodes, from unlabelled ones as a third class, and from all their edges.
@@ -139,23 +147,47 @@ class Synthesizer:
             training.
         checkpoint
             A folder in which each stage keeps where it stands; the same call goes on from there.
+        processes
+            On this machine, that share out the batches of a step; must divide their number. What is learned follows
+            from ``batches``: for two batches two processes learn the bits that one learns, for more the sums of
+            gradients are rounded otherwise.
         tell
             Called with the name of each of :data:`marigram.graph.synthesis.STAGES` when it begins.
 
         Raises
         ------
         InputError
-            There are too few nodes, or no labels; or a suspect does not exist or has a known label.
+            There are too few nodes, or no labels; or a suspect does not exist or has a known label; or a process
+            ended before its time.
+        ParameterError
+            ``processes`` does not divide ``batches``, or the device is no CPU.
         """
-        graph, s = as_graph(data), self.settings
+        graph = as_graph(data)
         supposed = None if suspects is None else np.asarray(suspects, np.int64).ravel()
+        check_shares(self.settings.batches, processes)
+        if processes == 1:
+            return self._fitted(
+                graph, supposed, checkpoint, tell or _say_nothing, Team(self.settings.batches)
+            )
+        from marigram.graph.distributed.synthesis import fit_in_processes
+
+        other = fit_in_processes(self.settings, graph, supposed, checkpoint, processes, tell or _say_nothing)
+        self.target, self.time_unit, self.report = other.target, other.time_unit, other.report
+        self._drawing, self._diffusion = other._drawing, other._diffusion
+        return self
+
+    def _fitted(
+        self, graph: Graph, supposed: Ints | None, checkpoint: str | os.PathLike[str] | None, tell: Tell, team: Team
+    ) -> Synthesizer:  # fmt: skip
+        """Learn in this process, alone or with others."""
+        s = self.settings
         prepared = prepare(graph, s.node_type, conditioned=s.conditioned, suspects=supposed)
         count = int(prepared.allowed[prepared.target].sum())
         if count < FEWEST:
             raise InputError(
                 0, f"nodes {prepared.target!r}: {FEWEST} to learn from are needed, there are {count}"
             )
-        learned = learn(prepared, s, Checkpoint(checkpoint, about(s, prepared)), tell or _say_nothing)
+        learned = learn(prepared, s, Checkpoint(checkpoint, about(s, prepared), team), tell)
         self.target, self.time_unit = prepared.target, graph.time_unit
         self._drawing, self._diffusion, self.report = learned.drawing, learned.diffusion, learned.report
         return self

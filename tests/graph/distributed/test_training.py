@@ -61,7 +61,7 @@ def test_a_process_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     learner = NetworkLearner(NetworkSettings(width=8, layers=1), replace(ALONE, processes=2))
     with pytest.raises(InputError, match=r"learning process .* needs an anomaly and a normal node"):
         learner.fit(only)
-    monkeypatch.setattr("marigram.graph.distributed.training.sys.executable", "/bin/false")
+    monkeypatch.setattr("marigram.graph.distributed.launching.sys.executable", "/bin/false")
     with pytest.raises(InputError, match="ended with 1"):
         learner.fit(job)
 

@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch import distributed as dist
 from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
@@ -73,6 +74,16 @@ class Peers:
         summed = torch.tensor(value, dtype=torch.float64)
         dist.all_reduce(summed)
         return float(summed)
+
+    def all_of(self, number: int) -> list[int]:
+        """Return a number of 64 bits of every process."""
+        found = [torch.zeros(1, dtype=torch.int64) for _ in range(self.count)]
+        dist.all_gather(found, torch.tensor([number]))
+        return [int(one) for one in found]
+
+    def add(self, part: Tensor) -> None:
+        """Put the sum over all processes in place of a tensor."""
+        dist.all_reduce(part)
 
     def gathered(self, part: Floats, count: int) -> Floats:
         """Return the values of all nodes, of which every process has those of its :meth:`part`."""

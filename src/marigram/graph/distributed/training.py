@@ -6,11 +6,7 @@ interpreter that reads them, and the first one writes what was learned.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +15,9 @@ import msgspec
 import numpy as np
 
 from marigram import snapshots
-from marigram.errors import InputError
 from marigram.graph.data.mapped import open_mapped
 from marigram.graph.detectors.jobs import Arrays, Job, Packed
+from marigram.graph.distributed.launching import run_processes
 from marigram.graph.distributed.peers import Peers
 from marigram.graph.networks.training import Training, TrainingSettings, train_network
 
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
     from marigram.graph.detectors.neural import NetworkScorer
 
 _KIND = "network"
-_WAIT = 0.1
 
 
 def learn_in_processes(
@@ -64,7 +59,7 @@ def learn_in_processes(
             "valid": job.valid,
         }
         snapshots.save(folder / "job.mg", "job", {}, arrays)
-        _run(folder, settings.processes)
+        run_processes("network", folder, settings.processes)
         packed, meta = _read(folder / "learned.mg")
     told = meta["done"]
     done = Training(
@@ -97,39 +92,6 @@ def work(folder: Path, number: int, count: int) -> None:
     if number == 0:
         told = {name: _plain(value) for name, value in asdict(done).items()}
         _write(folder / "learned.mg", scorer.packed(), {"done": told})
-
-
-def _run(folder: Path, count: int) -> None:
-    """Start the processes and wait for all; when one fails, the others are ended."""
-    command = [sys.executable, "-m", "marigram.graph.distributed.worker", os.fspath(folder)]
-    logs = [folder / f"{number}.log" for number in range(count)]
-    running = []
-    try:
-        for number, log in enumerate(logs):
-            with log.open("wb") as sink:
-                running.append(
-                    subprocess.Popen([*command, str(number), str(count)], stdout=sink, stderr=sink)  # noqa: S603 - ourselves
-                )
-        _wait(running, logs)
-    finally:
-        for process in running:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-
-
-def _wait(running: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path]) -> None:
-    left = dict(enumerate(running))
-    while left:
-        for number, process in list(left.items()):
-            try:
-                code = process.wait(_WAIT)
-            except subprocess.TimeoutExpired:
-                continue
-            if code:
-                said = logs[number].read_text(errors="replace").strip().splitlines()[-1:]
-                raise InputError(0, f"learning process {number + 1} ended with {code}: {''.join(said)}")
-            del left[number]
 
 
 def _write(path: Path, packed: Packed, more: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from marigram.graph.decoders.nodes import Facts, NodeColumns, NodeDecoder
+from marigram.graph.distributed.team import Team
 from marigram.graph.encoder.encoder import Encoder, divergence
 from marigram.graph.encoder.prepared import UNKNOWN, Prepared
 from marigram.graph.encoder.shells import shells_of
@@ -185,17 +186,19 @@ def _loss(
 
 
 @torch.no_grad()
-def encode(model: Autoencoder, batches: Batches, name: str, latent: int) -> Posterior:
-    """Return the posterior of the nodes of a type that may be learned from or joined."""
+def encode(model: Autoencoder, batches: Batches, name: str, latent: int, team: Team) -> Posterior:
+    """Return the posterior of the nodes of a type that may be learned from or joined; a team shares the work."""
     prepared = batches.prepared
     rows = np.flatnonzero(prepared.allowed[name] | prepared.partners[name])
     mean = torch.zeros(len(prepared.allowed[name]), latent)
-    spread = torch.ones_like(mean)
+    spread = torch.zeros_like(mean)
     model.eval()
-    for start in range(0, len(rows), 2 * SEEDS):
+    for start in team.own(range(0, len(rows), 2 * SEEDS)):
         some = rows[start : start + 2 * SEEDS]
         found = model.encoder(batches.around(name, some, 0))
         mean[some], spread[some] = found[0], found[1]
+    team.joined(mean, spread)
+    spread[~(prepared.allowed[name] | prepared.partners[name])] = 1
     return Posterior(mean, spread)
 
 
