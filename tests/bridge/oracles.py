@@ -93,3 +93,55 @@ def p_values(scores: Sequence[float]) -> list[float]:
             found.append(len(above) / len(bins) * (1 + (at - u) / (len(above) * excess)) ** -len(above))
         bins.append(at)
     return found
+
+
+def cases(
+    unusual: Sequence[bool], actors: Sequence[int], entities: Sequence[int], times: Sequence[int], quiet: int
+) -> tuple[list[bool], list[int]]:
+    """Notice and case of each event: one list of open cases, each with whom it is of and when it was joined last."""
+    last: dict[tuple[str, int], int] = {}
+    number: dict[tuple[str, int], int] = {}
+    notices, found, opened = [], [], 0
+
+    def is_open(who: tuple[str, int], now: int) -> bool:
+        return who in last and now - last[who] <= quiet
+
+    for odd, actor, entity, now in zip(unusual, actors, entities, times, strict=True):
+        own, other = ("actor", actor), ("entity", entity)
+        notice, case = False, -1
+        if is_open(own, now):
+            case = number[own]
+        elif odd:
+            notice = entity < 0 or not is_open(other, now)
+            case = opened if notice else number[other]
+            opened += notice
+            number[own] = case
+            if entity >= 0:
+                number[other], last[other] = case, now
+        if case >= 0:
+            last[own] = now
+        notices.append(notice)
+        found.append(case)
+    return notices, found
+
+
+class Edges:
+    """A stream of edges with a cap on pairs, looked at between stretches."""
+
+    def __init__(self, step: float, most: int, stretch: int) -> None:
+        self.step, self.most, self.stretch = step, most, stretch
+        self.rates: tuple[dict[object, Rate], ...] = ({}, {}, {})
+        self.seen = self.forgotten = 0
+
+    def evidence(self, source: int, target: int, tick: int) -> float:
+        """Of one edge, in nats."""
+        pairs = self.rates[2]
+        if self.seen % self.stretch == 0 and len(pairs) > self.most:
+            oldest = sorted(pairs, key=lambda pair: (pairs[pair].tick, pair))
+            for pair in oldest[: len(pairs) - (self.most - self.most // 4)]:
+                del pairs[pair]
+                self.forgotten += 1
+        self.seen += 1
+        keys: tuple[object, ...] = (source, target, (source, target))
+        known = zip(self.rates, keys, strict=True)
+        return max(rates.setdefault(key, Rate(self.step)).evidence(tick) for rates, key in known)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.bridge import oracles
 
-from marigram.bridge import EdgeStream
+from marigram.bridge import EdgeStream, edges
 from marigram.errors import ParameterError
 
 
@@ -54,7 +55,7 @@ def test_batches_names_and_saving_change_nothing(keys: type, tmp_path: Path) -> 
 
 
 def test_what_cannot_be_an_edge_is_refused() -> None:
-    for settings in ({"tick": 0}, {"half_life": 5}, {"keys": float}):
+    for settings in ({"tick": 0}, {"half_life": 5}, {"keys": float}, {"most_pairs": 10}):
         with pytest.raises(ParameterError):
             EdgeStream(**settings)
     stream = EdgeStream(keys=int)
@@ -74,3 +75,41 @@ def test_a_late_edge_counts_as_if_it_came_now() -> None:
     late = EdgeStream(keys=int).update([0, 0, 0], [1, 1, 1], [5, 3, 6])
     now = EdgeStream(keys=int).update([0, 0, 0], [1, 1, 1], [5, 5, 6])
     assert np.array_equal(late.score, now.score)
+
+
+def many(n: int, hosts: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, hosts, n), rng.integers(0, hosts, n), np.arange(n) // 20
+
+
+def test_past_the_cap_the_pairs_touched_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against a slow stream with dictionaries; the cut into batches changes nothing there either."""
+    monkeypatch.setattr(edges, "_STRETCH", 250)
+    source, target, tick = many(6000, 60)
+    stream, whole = EdgeStream(keys=int, most_pairs=1000), EdgeStream(keys=int, most_pairs=1000)
+    cuts = [slice(0, 777), slice(777, 3210), slice(3210, 6000)]
+    scores = np.concatenate([stream.update(source[c], target[c], tick[c]).score for c in cuts])
+    assert np.array_equal(scores, whole.update(source, target, tick).score)
+    slow = oracles.Edges(np.log(2) / 7000, 1000, 250)
+    told = [
+        slow.evidence(*edge) for edge in zip(source.tolist(), target.tolist(), tick.tolist(), strict=True)
+    ]
+    assert scores == pytest.approx(np.array(told))
+    assert (stream.pairs, stream.forgotten) == (len(slow.rates[2]), slow.forgotten)
+    assert stream.forgotten > 1000
+
+
+def test_below_the_cap_nothing_changes_and_above_it_memory_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target, tick = many(30_000, 400)
+    capped, free = EdgeStream(keys=int, most_pairs=30_000), EdgeStream(keys=int)
+    assert np.array_equal(capped.update(source, target, tick).score, free.update(source, target, tick).score)
+    assert capped.forgotten == 0
+    monkeypatch.setattr(edges, "_STRETCH", 1000)
+    small, sizes = EdgeStream(keys=int, most_pairs=3000), []
+    for start in range(0, 30_000, 1000):
+        part = slice(start, start + 1000)
+        small.update(source[part], target[part], tick[part])
+        sizes.append(len(small._pairs.keys))
+    assert len(set(zip(source.tolist(), target.tolist(), strict=True))) > 8 * 3000
+    assert set(sizes[6:]) == {8192}
+    assert small.pairs <= 4000

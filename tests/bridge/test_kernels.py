@@ -97,15 +97,20 @@ def test_an_edge_has_the_largest_of_three_evidences() -> None:
 
 
 def decided(
-    scores: np.ndarray, alpha: float, actors: np.ndarray | None = None, quiet: int = 10
+    scores: np.ndarray,
+    alpha: float,
+    actors: np.ndarray | None = None,
+    quiet: int = 10,
+    entities: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
     n = len(scores)
+    named = np.full(n, -1) if entities is None else np.where(entities < 0, -1, entities + (1 << 62))
     who = np.arange(n) if actors is None else actors
     cases = OpenTable(last=(np.int64, ()), number=(np.int64, ()))
-    cases.room(n)
+    cases.room(2 * n)
     p, notice, case = np.ones(n), np.zeros(n, np.bool_), np.full(n, -1)
     decide(
-        scores, who, np.zeros(n, np.int64), np.arange(n), alpha, quiet, np.zeros(BINS), np.zeros(2, np.int64),
+        scores, who, np.zeros(n, np.int64), named, np.arange(n), alpha, quiet, np.zeros(BINS), np.zeros(2, np.int64),
         cases.keys, cases["last"], cases["number"], p, notice, case,
     )  # fmt: skip
     return p, notice, case
@@ -141,6 +146,22 @@ def test_a_case_is_told_once_while_it_is_open() -> None:
     assert case[120:123].tolist() == [0, 0, 0]
     assert case[-1] == 1
     assert p[120] < 0.001
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(-1, 2)), min_size=1, max_size=60))
+def test_a_case_is_of_its_actor_and_of_the_entity_that_is_named(
+    events: list[tuple[bool, int, int]],
+) -> None:
+    odd, actors, entities = (np.array(column) for column in zip(*events, strict=True))
+    scores = np.concatenate([np.tile([1.0, 2.0, 3.0], 40), np.where(odd, 90.0, 1.0)])
+    calm = np.arange(120)
+    p, notice, case = decided(
+        scores, 0.01, np.concatenate([calm + 100, actors]), 10, np.concatenate([np.full(120, -1), entities])
+    )
+    slow = oracles.cases(
+        (p[120:] <= 0.01).tolist(), actors.tolist(), entities.tolist(), list(range(len(odd))), 10
+    )
+    assert (notice[120:].tolist(), case[120:].tolist()) == slow
 
 
 def test_nothing_is_told_while_it_learns() -> None:

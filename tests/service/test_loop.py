@@ -82,7 +82,9 @@ def test_alerts_carry_what_the_loop_knows_as_of_their_time(
     assert told["score"] != first["score"]
     assert told["neighbourhood"] == first["neighbourhood"]
     assert all("context" not in one for one in client.get("/v1/alerts?context=false").json()["alerts"])
-    answers = client.get("/v1/openapi.json").json()["paths"]["/v1/alerts"]["get"]["responses"]["200"]["content"]
+    answers = client.get("/v1/openapi.json").json()["paths"]["/v1/alerts"]["get"]["responses"]["200"][
+        "content"
+    ]
     properties = answers["application/json"]["schema"]["properties"]["alerts"]["items"]["properties"]
     described = next(one for one in properties["context"]["anyOf"] if one["type"] == "object")
     assert described["properties"].keys() == first.keys()

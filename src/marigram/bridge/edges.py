@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from marigram import snapshots
 from marigram.bridge.kernels.rates import HISTORY, score_edges
 from marigram.bridge.streams.codes import Codebook, packed, unpacked
-from marigram.bridge.streams.tables import OpenTable, grown
+from marigram.bridge.streams.saving import load_state, save_state
+from marigram.bridge.streams.tables import LEAST_KEPT, OpenTable, grown, histories, stretches
 from marigram.errors import ParameterError
 
 __all__ = ["EdgeScores", "EdgeStream"]
@@ -44,6 +44,9 @@ class EdgeStream:
         Ticks, from 10 to 10^7, in which a history forgets half; the default is about a week of minutes.
     keys
         ``str`` for hosts with names, ``int`` for hosts that are numbers from 0 to 2^31 - 2 without large gaps.
+    most_pairs
+        Pairs that are remembered, at least 1000; past it those touched longest ago are forgotten, and are new when
+        they come again. So many take about 235 MB at most.
 
     Raises
     ------
@@ -60,19 +63,23 @@ class EdgeStream:
     True
     """
 
-    def __init__(self, *, tick: int = 1, half_life: float = 7000.0, keys: type = str) -> None:
+    def __init__(
+        self, *, tick: int = 1, half_life: float = 7000.0, keys: type = str, most_pairs: int = 1_500_000
+    ) -> None:
         if tick < 1:
             raise ParameterError(f"tick must be at least 1, not {tick}")
         if not 10 <= half_life <= 1e7:
             raise ParameterError(f"half_life must lie in 10 .. 1e7 ticks, not {half_life}")
         if keys not in (str, int):
             raise ParameterError(f"keys must be str or int, not {keys!r}")
-        self.tick, self.half_life = tick, half_life
+        if most_pairs < LEAST_KEPT:
+            raise ParameterError(f"most_pairs must be at least {LEAST_KEPT}, not {most_pairs}")
+        self.tick, self.half_life, self.most_pairs = tick, half_life, most_pairs
         self._named = keys is str
         self._book = Codebook()
         self._hosts = [np.zeros(1024, HISTORY), np.zeros(1024, HISTORY)]
         self._pairs = OpenTable(history=(HISTORY, ()))
-        self._clock = np.zeros(1, np.int64)
+        self._clock, self._seen = np.zeros(1, np.int64), np.zeros(1, np.int64)
 
     def update(self, source: Any, target: Any, time: ArrayLike) -> EdgeScores:
         """Score n edges, then learn each; a late one counts as if it came with the edge before it.
@@ -103,26 +110,39 @@ class EdgeStream:
         ]
         score, strongest = np.empty(len(ticks)), np.empty(len(ticks), np.int8)
         step = float(np.log(2.0)) / self.half_life
-        for start in range(0, len(ticks), _STRETCH):
-            part = slice(start, start + _STRETCH)
+        for part, begins in stretches(int(self._seen[0]), len(ticks), _STRETCH):
+            if begins:
+                self._pairs.forget(self.most_pairs, self._pairs["history"]["tick"])
             self._pairs.room(len(ticks[part]))
             score_edges(
                 ends[0][part], ends[1][part], ticks[part], step, self._hosts[0], self._hosts[1],
                 self._pairs.keys, self._pairs["history"], score[part], strongest[part],
             )  # fmt: skip
+        self._seen += len(ticks)
         return EdgeScores(score, strongest)
 
     @property
     def pairs(self) -> int:
-        """Pairs seen so far; each takes about 120 bytes."""
+        """Pairs that are remembered; each takes about 120 bytes."""
         return len(self._pairs)
+
+    @property
+    def forgotten(self) -> int:
+        """Pairs that were forgotten for others."""
+        return self._pairs.forgotten
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole state to one checksummed file; never pickle."""
-        meta = {"tick": self.tick, "half_life": self.half_life, "named": self._named}
+        settings = {"tick": self.tick, "half_life": self.half_life, "most_pairs": self.most_pairs}
         names = {f"names.{part}": array for part, array in packed(self._book.names).items()}
-        hosts = {"sources": self._hosts[0], "targets": self._hosts[1], "clock": self._clock}
-        snapshots.save(path, _KIND, meta, hosts | names | self._pairs.arrays("pairs"))
+        hosts = {
+            "sources": self._hosts[0],
+            "targets": self._hosts[1],
+            "clock": self._clock,
+            "seen": self._seen,
+        }
+        meta = {"settings": settings, "named": self._named}
+        save_state(path, _KIND, meta, hosts | names | self._pairs.arrays("pairs"))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -131,12 +151,16 @@ class EdgeStream:
         Raises
         ------
         SnapshotError
-            The file is damaged, or not of this kind.
+            The file is damaged or cut short, or of another kind or layout.
         """
-        meta, arrays = snapshots.load(path, _KIND)
-        stream = cls(tick=meta["tick"], half_life=meta["half_life"], keys=str if meta["named"] else int)
+        return load_state(path, _KIND, cls._made)
+
+    @classmethod
+    def _made(cls, meta: dict[str, Any], arrays: dict[str, Array]) -> Self:
+        stream = cls(**meta["settings"], keys=str if meta["named"] else int)
         stream._book = Codebook(unpacked(arrays["names.bytes"], arrays["names.ends"]))
-        stream._hosts, stream._clock = [arrays["sources"], arrays["targets"]], arrays["clock"]
+        stream._hosts = [histories(arrays["sources"]), histories(arrays["targets"])]
+        stream._clock[...], stream._seen[...] = arrays["clock"], arrays["seen"]
         stream._pairs.put("pairs", arrays)
         return stream
 

@@ -5,10 +5,11 @@ exponential tail whose mean excess b is known from k scores only, so that (predi
 
     P(S >= s) = P(S >= u) (1 + (s - u) / (k b))^(-k).
 
-An event whose p-value is at most alpha opens a case of its actor and action, and people are told; what the same actor
-does of the same kind while the case is open joins it and is not told again.  Of a case the first event is learned and
-the others are not: leaving out the first too would be to select the norm by itself, and learning all would make a burst
-the norm.
+An event whose p-value is at most alpha opens a case of its actor and action, and of the entity that its finding names;
+people are told.  What the same actor does of the same kind while the case is open joins it and is not told again, and
+so does what is unusual by the same entity, whoever acts: an address that tries many accounts is one case.  Of a case
+the first event is learned and the others are not: leaving out the first too would be to select the norm by itself, and
+learning all would make a burst the norm.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def decide(
     scores: Array,
     actors: Array,
     actions: Array,
+    named: Array,
     times: Array,
     alpha: float,
     quiet: int,
@@ -72,24 +74,31 @@ def decide(
 ) -> None:
     """Judge n scores in their order.
 
-    ``actors``, ``actions``: codes from -1, below 2^30; ``quiet``: a case is over when so long nothing joined it;
-    ``bins`` (BINS,); ``counts``: events seen, cases opened; ``keys``, ``last``, ``numbers``: the table of cases, with
-    free cells for n more; ``p_value``, ``notice``, ``case``: (n,), written.
+    ``actors``, ``actions``: codes from -1, below 2^30; ``named``: key of the entity that a finding names, from 2^62,
+    -1 where it is the actor; ``quiet``: a case is over when so long nothing joined it; ``bins`` (BINS,); ``counts``:
+    events seen, cases opened; ``keys``, ``last``, ``numbers``: the table of cases, with free cells for 2 n more;
+    ``p_value``, ``notice``, ``case``: (n,), written.
     """
     total = bins.sum()
     for i in range(len(scores)):
         at = min(int(scores[i] / WIDTH), BINS - 1)
         p_value[i] = min(_p_value(bins, total, at), 1.0) if total > 0.0 else 1.0
-        place = find(keys, ((actors[i] + 1) << 31) | (actions[i] + 1))
-        taken = keys[place] >= 0
-        if taken and times[i] - last[place] <= quiet:
+        own = ((actors[i] + 1) << 31) | (actions[i] + 1)
+        place = find(keys, own)
+        if keys[place] >= 0 and times[i] - last[place] <= quiet:
             case[i] = numbers[place]
         elif p_value[i] <= alpha and counts[0] >= LEARNING:
-            keys[place] = ((actors[i] + 1) << 31) | (actions[i] + 1)
-            numbers[place] = counts[1]
-            case[i] = counts[1]
-            notice[i] = True
-            counts[1] += 1
+            keys[place] = own
+            shared = find(keys, named[i]) if named[i] >= 0 else place
+            if shared != place and keys[shared] >= 0 and times[i] - last[shared] <= quiet:
+                case[i] = numbers[shared]
+            else:
+                case[i] = counts[1]
+                notice[i] = True
+                counts[1] += 1
+            numbers[place] = case[i]
+            if shared != place:
+                keys[shared], numbers[shared], last[shared] = named[i], case[i], times[i]
         if case[i] >= 0:
             last[place] = times[i]
         if case[i] < 0 or notice[i]:

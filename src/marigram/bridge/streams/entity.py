@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from typing import Any, Self
 
 import msgspec
@@ -16,18 +17,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from marigram import snapshots
 from marigram.bridge.columns import plain_table
-from marigram.bridge.kernels.cases import BINS, decide
 from marigram.bridge.kernels.counts import EVERYTHING, count_rows
 from marigram.bridge.kernels.rates import HISTORY, score_entities
 from marigram.bridge.streams.codes import Codebook, packed, unpacked
 from marigram.bridge.streams.findings import Findings
+from marigram.bridge.streams.judging import Judge
 from marigram.bridge.streams.outliers import Outliers, calibrated
+from marigram.bridge.streams.saving import load_state, save_state
 from marigram.bridge.streams.settings import Settings, Stream, streams_of
-from marigram.bridge.streams.tables import OpenTable, grown
+from marigram.bridge.streams.tables import STRETCH, OpenTable, grown, histories, stretches
 from marigram.bridge.verdicts import EventVerdicts
-from marigram.errors import InputError, SnapshotError
+from marigram.errors import InputError
 from marigram.events.entities import EntitySchema
 from marigram.events.names import kind_of_name
 from marigram.graph.data.roles import encode_times
@@ -38,8 +39,6 @@ Array = NDArray[Any]
 _KIND = "entity streams"
 NOTHING = EVERYTHING - 1
 """Code of a cell without a name: that there is none is an observation too."""
-_STRETCH = 8192
-"""Rows between two times that the tables may grow."""
 
 
 class EntityStreams:
@@ -81,21 +80,30 @@ class EntityStreams:
         width = len(self.settings.windows)
         self._pairs = OpenTable(n=(np.float64, (width,)), window=(np.int64, (width,)))
         self._sums = OpenTable(sums=(np.float64, (width, 5)))
-        self._cases = OpenTable(last=(np.int64, ()), number=(np.int64, ()))
+        self._edges = OpenTable(history=(HISTORY, ()))
         self._books = {name: Codebook() for name in (*schema.entities, *schema.attributes)}
         self._kinds = {name: Codebook() for name in schema.entities}
         self._kind_of: dict[str, Array] = {}
         self._histories = {s.value: np.zeros(64, HISTORY) for s in self._rates}
-        self._bins, self._seen = np.zeros(BINS), np.zeros(2, np.int64)
-        self._usual = np.zeros((2, len(self.design)))
         self._clock = np.zeros(1, np.int64)
         self._outliers = Outliers(schema, self.settings)
+        self._judge = Judge(schema, self.settings, self.design)
         self._findings = Findings(schema, self.design)
 
     @property
     def streams(self) -> tuple[str, ...]:
         """Names of the streams."""
         return tuple(stream.name for stream in self.design)
+
+    @property
+    def pairs(self) -> int:
+        """Values in contexts, and pairs of entities, that are remembered; at most about ``most_pairs`` of each."""
+        return len(self._pairs) + len(self._edges)
+
+    @property
+    def forgotten(self) -> int:
+        """Of these, how many were forgotten for others."""
+        return self._pairs.forgotten + self._edges.forgotten
 
     def update(self, table: Any) -> EventVerdicts:
         """Score the events of a table, then learn each.
@@ -119,6 +127,8 @@ class EntityStreams:
         for j, stream in enumerate(self.design):
             if stream.kind == "rate":
                 self._rate(stream, codes[stream.value], running, columns, j)
+            elif stream.kind == "pair":
+                self._pair_rate(codes[stream.value], codes[stream.context], running, columns, j)
         self._outliers.update(plain, self.design, columns)
         return self._judged(plain, times, running, codes, columns, known)
 
@@ -128,7 +138,7 @@ class EntityStreams:
             "schema": self.schema.to_toml(),  # a text, as the order of its columns matters
             "settings": msgspec.to_builtins(self.settings),
         }
-        snapshots.save(path, _KIND, meta, self._arrays())
+        save_state(path, _KIND, meta, self._arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -137,22 +147,20 @@ class EntityStreams:
         Raises
         ------
         SnapshotError
-            The file is damaged, or not of this kind.
+            The file is damaged or cut short, or of another kind or layout.
         """
-        meta, arrays = snapshots.load(path, _KIND)
-        try:
-            settings = msgspec.convert(meta["settings"], Settings)
-            streams = cls(EntitySchema.from_mapping(tomllib.loads(meta["schema"])), settings=settings)
-            streams._put(arrays)
-        except (KeyError, ValueError, msgspec.ValidationError) as error:
-            raise SnapshotError(
-                f"{os.fspath(path)} holds no state that this version reads: {error}"
-            ) from error
+        return load_state(path, _KIND, cls._made)
+
+    @classmethod
+    def _made(cls, meta: dict[str, Any], arrays: dict[str, Array]) -> Self:
+        settings = msgspec.convert(meta["settings"], Settings)
+        streams = cls(EntitySchema.from_mapping(tomllib.loads(meta["schema"])), settings=settings)
+        streams._put(arrays)
         return streams
 
     def _times(self, plain: pa.Table) -> Array:
         if self.schema.time is None:
-            return np.arange(plain.num_rows) + int(self._seen[0])
+            return np.arange(plain.num_rows) + self._judge.seen
         times, unit = encode_times(plain[self.schema.time].combine_chunks(), "events", self.schema.unit)
         steps = self.settings.tick < 1_000_000
         if plain.num_rows and (unit == "step") != (self.schema.unit == "step") and not steps:
@@ -171,9 +179,11 @@ class EntityStreams:
         windows = np.array(self.settings.windows, np.int64)
         fades = np.log(2) * windows / self.settings.half_life
         out = [np.zeros(values.shape) for _ in range(3)]
-        for start in range(0, len(times), _STRETCH):
-            part = slice(start, start + _STRETCH)
+        for part, begins in stretches(self._judge.seen, len(times), STRETCH):
             more = 2 * values[part].size
+            if begins:
+                self._pairs.forget(self.settings.most_pairs, self._pairs["window"][:, 0])
+                self._sums.forget(self.settings.most_pairs, self._sums["sums"][:, 0, 4])
             self._pairs.room(more)
             self._sums.room(more)
             count_rows(
@@ -207,6 +217,24 @@ class EntityStreams:
         columns["surprise"][:, j] = calibrated(evidence)
         columns["observed"][:, j], columns["expected"][:, j] = observed, expected
 
+    def _pair_rate(
+        self, actors: Array, targets: Array, times: Array, columns: dict[str, Array], j: int
+    ) -> None:
+        """Let the rate of each pair of entities score and count all rows that have both."""
+        out = [np.zeros(len(times)) for _ in range(3)]
+        tick, step = self.settings.tick, float(np.log(2)) * self.settings.tick / self.settings.half_life
+        for part, begins in stretches(self._judge.seen, len(times), STRETCH):
+            if begins:
+                self._edges.forget(self.settings.most_pairs, self._edges["history"]["tick"])
+            self._edges.room(len(times[part]))
+            both = np.flatnonzero((actors[part] >= 0) & (targets[part] >= 0))
+            places = np.full(len(times[part]), -1)
+            places[both] = self._edges.places(actors[part][both] << 31 | targets[part][both])
+            score_entities(places, times[part] // tick, step, self._edges["history"], *(o[part] for o in out))
+        evidence, observed, expected = out
+        columns["surprise"][:, j] = calibrated(evidence)
+        columns["observed"][:, j], columns["expected"][:, j] = observed, expected
+
     def _judged(
         self,
         plain: pa.Table,
@@ -223,14 +251,8 @@ class EntityStreams:
         first = first[actors >= known]
         weights[first] = np.maximum(weights[first], 1.0)  # what an actor does first of all is not discounted
         score = weights * surprise.sum(axis=1)
-        p_value, notice, case = np.ones(n), np.zeros(n, np.bool_), np.full(n, -1)
-        self._cases.room(n)
-        decide(
-            score, codes[schema.acting], codes[schema.acted], running, self.settings.alpha, self.settings.quiet,
-            self._bins, self._seen, self._cases.keys, self._cases["last"], self._cases["number"],
-            p_value, notice, case,
-        )  # fmt: skip
-        part = self._strongest(surprise)
+        part = self._judge.strongest(surprise)
+        p_value, notice, case = self._judge.judge(score, part, codes, running)
         seen = columns["observed"][np.arange(n), part] > 0
         texts = self._findings.texts(plain, self._books, codes, part, seen)
         fixed = {
@@ -243,38 +265,26 @@ class EntityStreams:
         }
         return EventVerdicts({**fixed, **texts, **columns}, self.streams)
 
-    def _strongest(self, surprise: Array) -> Array:
-        """For each row the stream that is farthest above what it was on average before."""
-        sums = np.cumsum(np.vstack([self._usual[:1], surprise]), axis=0)
-        counts = self._usual[1] + np.arange(len(surprise) + 1)[:, None]
-        usual = sums[:-1] / np.maximum(counts[:-1], 1.0)
-        self._usual[0], self._usual[1] = sums[-1], counts[-1]
-        above = surprise - usual
-        if self.settings.combination:  # says least to a person: only where nothing else is above its average
-            above[:, -1] = np.minimum(above[:, -1], 1e-9)
-        places: Array = above.argmax(axis=1) if len(surprise) else np.zeros(0, np.int64)
-        return places
-
     def _arrays(self) -> dict[str, Array]:
         """Everything that is kept, by name."""
-        arrays = self._pairs.arrays("pairs") | self._sums.arrays("sums") | self._cases.arrays("cases")
-        arrays |= {"bins": self._bins, "seen": self._seen, "usual": self._usual, "clock": self._clock}
+        arrays = self._pairs.arrays("pairs") | self._sums.arrays("sums") | self._edges.arrays("edges")
+        arrays |= {"clock": self._clock}
         for prefix, books in (("book", self._books), ("kind", self._kinds)):
             for name, book in books.items():
                 arrays |= {f"{prefix}.{name}.{part}": array for part, array in packed(book.names).items()}
         arrays |= {f"history.{name}": history for name, history in self._histories.items()}
-        return arrays | self._outliers.arrays()
+        return arrays | self._outliers.arrays() | self._judge.arrays()
 
-    def _put(self, arrays: dict[str, Array]) -> None:
+    def _put(self, arrays: Mapping[str, Array]) -> None:
         """Take up what :meth:`_arrays` gave."""
-        for prefix, table in (("pairs", self._pairs), ("sums", self._sums), ("cases", self._cases)):
+        for prefix, table in (("pairs", self._pairs), ("sums", self._sums), ("edges", self._edges)):
             table.put(prefix, arrays)
-        for name in ("bins", "seen", "usual", "clock"):
-            getattr(self, f"_{name}")[...] = arrays[name]
+        self._clock[...] = arrays["clock"]
         for prefix, books in (("book", self._books), ("kind", self._kinds)):
             for name in books:
                 books[name] = Codebook(
                     unpacked(arrays[f"{prefix}.{name}.bytes"], arrays[f"{prefix}.{name}.ends"])
                 )
-        self._histories = {name: arrays[f"history.{name}"] for name in self._histories}
+        self._histories = {name: histories(arrays[f"history.{name}"]) for name in self._histories}
         self._outliers.put(arrays)
+        self._judge.put(arrays)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ class Outliers:
                 arrays[f"number.{name}"] = np.frombuffer(path.read_bytes(), np.uint8)
         return arrays
 
-    def put(self, arrays: dict[str, Array]) -> None:
+    def put(self, arrays: Mapping[str, Array]) -> None:
         """Take up what :meth:`arrays` gave."""
         if self._joint is not None:
             found = Detector.from_bytes(arrays["combination"].tobytes())

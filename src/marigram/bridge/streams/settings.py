@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from marigram.bridge.streams.tables import LEAST_KEPT
 from marigram.errors import ParameterError
 from marigram.events.entities import EntitySchema
 
@@ -33,6 +34,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         A case is over when nothing joined it for so long.
     combination
         Whether events are also scored as vectors.
+    most_pairs
+        Values in contexts that are remembered, at least 1000; past it those touched longest ago are forgotten, and are
+        new when they come again. So many take about 235 MB at most.
     """
 
     alpha: float
@@ -41,12 +45,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     half_life: int
     quiet: int
     combination: bool = True
+    most_pairs: int = 1_500_000
 
     def __post_init__(self) -> None:
         if not 1e-6 <= self.alpha <= 0.1:
             raise ParameterError(f"alpha must lie in 1e-6 .. 0.1, not {self.alpha}")
         if not self.windows or min(*self.windows, self.tick, self.half_life, self.quiet) < 1:
             raise ParameterError("windows, tick, half_life and quiet must be at least 1")
+        if self.most_pairs < LEAST_KEPT:
+            raise ParameterError(f"most_pairs must be at least {LEAST_KEPT}, not {self.most_pairs}")
 
     @classmethod
     def usual(cls, alpha: float, unit: str) -> Settings:
@@ -66,7 +73,7 @@ class Stream(NamedTuple):
     """One stream: a value in a context, a rate, a number, or a combination."""
 
     kind: str
-    """``count``, ``rate``, ``number`` or ``combination``."""
+    """``count``, ``rate``, ``pair``, ``number`` or ``combination``."""
     value: str
     """Column of the value, or of the entity whose rate it is."""
     context: str
@@ -84,6 +91,8 @@ class Stream(NamedTuple):
         value = f"kind of {self.value}" if self.by_kind else self.value
         if self.kind == "rate":
             return f"rate of {value}"
+        if self.kind == "pair":
+            return f"rate of {value} to {self.context}"
         if self.kind == "number":
             return f"value of {value}"
         return f"{value} of {self.context}" if self.context else value
@@ -92,6 +101,8 @@ class Stream(NamedTuple):
         """The last word of a finding."""
         if self.kind == "rate":
             return "Rate"
+        if self.kind == "pair":
+            return "PairRate"
         if self.kind == "number":
             return f"Unusual{camel(self.value)}"
         if self.kind == "combination":
@@ -103,7 +114,8 @@ def streams_of(schema: EntitySchema, combination: bool) -> tuple[Stream, ...]:
     """The streams of a schema.
 
     Counts: who acts; what is done by whom and by whom it is done; of what is done its attributes, and the kinds of
-    the other entities, whose names would each be new. Then the rate of every entity, every number, the combination.
+    the other entities, whose names would each be new. Then the rate of every entity, and, where actors and targets are
+    of one type, as in connections between hosts, of every pair of them; every number, the combination.
     """
     actor, action = schema.acting, schema.acted
     of = action if action != actor else EVERYONE
@@ -118,6 +130,8 @@ def streams_of(schema: EntitySchema, combination: bool) -> tuple[Stream, ...]:
     others = [name for name in schema.entities if name not in (actor, action)]
     streams += [Stream("count", name, of, True, name) for name in others]
     streams += [Stream("rate", name, EVERYONE, False, name) for name in schema.entities]
+    if schema.reached != actor and schema.entities[schema.reached] == schema.entities[actor]:
+        streams.append(Stream("pair", actor, schema.reached, False, actor))
     streams += [Stream("number", name, actor, False, actor) for name in schema.numbers]
     if combination:
         streams.append(Stream("combination", action, EVERYONE, False, actor))
