@@ -55,21 +55,16 @@ class Judge:
         """Return p-value, notice and case of each row; ``part`` is what :meth:`strongest` said, times do not fall."""
         n = len(score)
         p_value, notice, case = np.ones(n), np.zeros(n, np.bool_), np.full(n, -1)
-        columns = (
-            score,
-            codes[self._schema.acting],
-            codes[self._schema.acted],
-            self._named(part, codes),
-            times,
-        )
+        actors, actions = codes[self._schema.acting], codes[self._schema.acted]
+        named = self._named(part, codes)
         for rows, begins in stretches(self.seen, n, STRETCH):
             if begins:
                 self._cases.forget(self._settings.most_pairs, self._cases["last"])
             self._cases.room(2 * len(score[rows]))
             decide(
-                *(column[rows] for column in columns), self._settings.alpha, self._settings.quiet, self._bins,
-                self._counts, self._cases.keys, self._cases["last"], self._cases["number"], p_value[rows],
-                notice[rows], case[rows],
+                score[rows], actors[rows], actions[rows], named[rows], times[rows], self._settings.alpha,
+                self._settings.quiet, self._bins, self._counts, self._cases.keys, self._cases["last"],
+                self._cases["number"], p_value[rows], notice[rows], case[rows],
             )  # fmt: skip
         return p_value, notice, case
 
