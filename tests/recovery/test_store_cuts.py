@@ -16,8 +16,9 @@ from tests.store.streams import batches, told
 
 from marigram import MarigramError
 from marigram.store import chunks
-from marigram.store.books import Books, Job
+from marigram.store.books import Books
 from marigram.store.database import FILE
+from marigram.store.jobs import Job
 from marigram.store.pages import PageFile, PageFiles
 
 FLIPS = 10_000 if os.environ.get("MARIGRAM_SOAK") else 1000

@@ -12,8 +12,10 @@ from tests.store.streams import SECOND, START, batches, told
 
 from marigram import Detector, Fleet, ParameterError, SnapshotError
 from marigram.store import audit, chunks, log
-from marigram.store.books import Books, Job, ReusedError
+from marigram.store.books import Books, ReusedError
+from marigram.store.course import judge
 from marigram.store.database import FILE, DamageError, FullError, open_writer
+from marigram.store.jobs import Job
 from marigram.store.log import Window
 from marigram.store.pages import PageFile, PageFiles
 
@@ -35,7 +37,7 @@ def opened(folder: Path, **options: Any) -> Books:
 def judged(stream: list[Any]) -> Fleet:
     fleet = Fleet(Detector())
     for batch in stream:
-        log.judge(fleet, batch)
+        judge(fleet, batch)
     return fleet
 
 

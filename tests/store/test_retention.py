@@ -8,8 +8,9 @@ from tests.store.streams import batches, told
 
 from marigram import ParameterError
 from marigram.events.keys import KeyNames
-from marigram.store.books import Books, Job
-from marigram.store.log import apply, entries
+from marigram.store.books import Books
+from marigram.store.jobs import Job
+from marigram.store.log import entries
 from marigram.store.retention import DAY, Keep, Retention, used_bytes
 
 
@@ -43,11 +44,11 @@ def test_old_batches_and_verdicts_go_and_the_state_stays(tmp_path: Path) -> None
     assert seqs(books, "chunk") == list(range(31, 41))
     assert len(books.past.snapshots("past")) <= 8
     state = told(books.fleet)
-    fleet, start = books.past.beginning()
+    course, start = books.past.beginning([])
     names = KeyNames()
     for entry in entries(books.connection, start):
-        apply(entry, fleet, names)
-    assert told(fleet) == state
+        course.follow(entry, names)
+    assert told(course.fleet) == state
     books.connection.close()
     again = Books(tmp_path, silence=False)
     assert told(again.fleet) == state

@@ -23,7 +23,8 @@ from marigram.kinds import Kind
 from marigram.service.alerts import Alerts
 from marigram.service.alerts.tables import DDL
 from marigram.service.tenants import Tenant
-from marigram.store.log import Entry, apply_elsewhere, entries
+from marigram.store.course import Course
+from marigram.store.log import Entry, entries
 from marigram.store.past import Past
 from marigram.verdicts import Verdicts
 
@@ -32,10 +33,10 @@ _KINDS: Final = (Kind.ANOMALY, Kind.UNDECIDED, Kind.DRIFT)
 
 
 @dataclass
-class _Course:
-    """One fleet, and the alerts that its verdicts make."""
+class _Story:
+    """One course, and the alerts that its verdicts make."""
 
-    fleet: Fleet
+    course: Course
     connection: apsw.Connection
     alerts: Alerts
     counts: dict[str, int]
@@ -102,18 +103,18 @@ def _compared(
     connection: apsw.Connection, tenant: Tenant, other: Detector, since: int | None, until: int | None
 ) -> dict[str, Any]:
     past: Past = tenant.ledger.past(connection)
-    fleet, start = past.beginning()
     windows = past.windows(1 << 62)
-    now, then = _course(fleet, tenant), _course(Fleet(other), tenant)
+    course, start = past.beginning(windows)
+    now, then = _story(course, tenant), _story(Course(Fleet(other), course.waiting), tenant)
     names, events = KeyNames(), 0
     for entry in entries(connection, start):
         if until is not None and entry.at >= until:
             break
         inside = since is None or entry.at >= since
-        for course in (now, then):
-            verdicts = apply_elsewhere(entry, course.fleet, names, windows)
+        for story in (now, then):
+            verdicts = story.course.follow_without(entry, names, windows)
             if inside and verdicts is not None and len(verdicts):
-                course.take(verdicts, entry.at)
+                story.take(verdicts, entry.at)
         events += _rows(connection, entry) if inside else 0
     return {
         "events": events,
@@ -124,13 +125,13 @@ def _compared(
     }
 
 
-def _course(fleet: Fleet, tenant: Tenant) -> _Course:
+def _story(course: Course, tenant: Tenant) -> _Story:
     connection = apsw.Connection(":memory:")
     for statement in DDL:
         connection.execute(statement)
     alerts = Alerts.load(connection, tenant.settings.alerts)
     counts = {kind.label: 0 for kind in _KINDS} | {"notices": 0}
-    return _Course(fleet, connection, alerts, counts, set())
+    return _Story(course, connection, alerts, counts, set())
 
 
 def _rows(connection: apsw.Connection, entry: Entry) -> int:

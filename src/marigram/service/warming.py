@@ -11,7 +11,7 @@ from marigram.events import Schema
 from marigram.fleet import Fleet
 from marigram.service.decoding import Decoder
 from marigram.service.limits import Limits
-from marigram.store.log import judge
+from marigram.store.course import judge
 
 _LINES: Final = b"\n".join(
     b'{"time": "2026-05-01T00:%02d:00Z", "key": "%s", "value": %d.5}'

@@ -12,6 +12,7 @@ from marigram.events.keys import KeyNames
 from marigram.fleet import Fleet
 from marigram.store import audit
 from marigram.store.database import FILE, check, open_reader, plainly
+from marigram.store.journal import unpack_batch
 from marigram.store.log import entries
 from marigram.store.packing import unpack_verdicts
 
@@ -41,6 +42,12 @@ def _examined(place: Path) -> Iterator[Finding]:
                 yield name, False, str(error)
     finally:
         connection.close()
+    for path in sorted(place.glob("held-*.mg")):
+        try:
+            waited = unpack_batch(path.read_bytes(), KeyNames())
+            yield path.name, True, f"{len(waited):,} events that waited, {path.stat().st_size:,} bytes"
+        except (MarigramError, OSError) as error:
+            yield path.name, False, str(error)
     for path in sorted([*place.glob("fleet-*.mg"), *place.glob("past-*.mg")]):
         try:
             yield path.name, True, f"{len(Fleet.load(path)):,} keys, {path.stat().st_size:,} bytes"

@@ -27,12 +27,14 @@ from marigram.events.batch import Batch
 from marigram.fleet.feedback import Effect, Label
 from marigram.kinds import Kind
 from marigram.store import chunks
-from marigram.store.books import Books, Counts, Follower, Job, Receipt
+from marigram.store.books import Books, Receipt
 from marigram.store.database import FILE, FullError, open_reader, plainly
 from marigram.store.holding import hold
+from marigram.store.jobs import Job
 from marigram.store.pages import NAME
 from marigram.store.past import Past
 from marigram.store.retention import Keep, Retention, used_bytes
+from marigram.store.standing import Counts, Follower
 from marigram.verdicts import Verdicts
 
 T = TypeVar("T")
@@ -74,7 +76,7 @@ class Ledger:
     waiting
         Rows that may wait.
     options
-        Those of :class:`~marigram.store.books.Books`: ddl, follower, memory, threads, silence, clock, vfs.
+        Those of :class:`~marigram.store.books.Books`: lateness, ddl, follower, memory, threads, silence, clock, vfs.
 
     Raises
     ------
@@ -202,7 +204,7 @@ class Ledger:
 
     def stats(self) -> dict[str, Any]:
         """Return counts: since ever, of the present, of the disk."""
-        counts, first = self._books.committed, next(iter(self._jobs), None)
+        counts, first = self._books.standing.committed, next(iter(self._jobs), None)
         return {
             "accepted": counts.accepted,
             "duplicate": counts.duplicate,
@@ -214,11 +216,17 @@ class Ledger:
             "keys": len(self._books.fleet),
             "newest": None if counts.newest < 0 else counts.newest,
             "waiting": self._rows,
+            "held": self._books.course.held,
             "lag_seconds": 0.0 if first is None else time.monotonic() - first.since,
             "bytes": self.read(used_bytes),
             "free_bytes": self.free_bytes(),
             "warnings": list(self._books.notices),
         }
+
+    @property
+    def lateness(self) -> int:
+        """Nanoseconds for which events are held back."""
+        return self._books.course.lateness
 
     @property
     def parameters(self) -> Parameters:
@@ -232,7 +240,7 @@ class Ledger:
     @property
     def counts(self) -> Counts:
         """What was committed."""
-        return self._books.committed
+        return self._books.standing.committed
 
     @property
     def healthy(self) -> bool:
@@ -337,8 +345,8 @@ class Ledger:
 
     def _snapshot_due(self) -> bool:
         passed = time.monotonic() - self._saved
-        wanted = self._books.unsaved_rows >= SNAPSHOT_ROWS or (
-            self._books.unsaved > 0 and passed >= SNAPSHOT_SECONDS
+        wanted = self._books.standing.unsaved_rows >= SNAPSHOT_ROWS or (
+            self._books.standing.unsaved > 0 and passed >= SNAPSHOT_SECONDS
         )
         return wanted and passed >= SNAPSHOT_SHARE * self._took
 

@@ -6,6 +6,8 @@ kind           payload
 ``events``     an accepted batch, columns and rejected lines (:func:`~marigram.store.journal.pack_batch`)
 ``feedback``   a person's word on a verdict: key, seq, label
 ``silent``     the moment at which keys were asked whether they fell silent
+``due``        the moment at which what waited for earlier events was looked through
+``lateness``   for how long events wait from here on
 ``rollback``   a window of time, of one key or of all, whose events are forgotten
 =============  ===========================================================================================
 
@@ -15,21 +17,19 @@ kind           payload
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import apsw
 import msgspec
 
-from marigram.errors import ParameterError, SnapshotError
+from marigram.errors import SnapshotError
 from marigram.events.batch import Batch
 from marigram.events.keys import KeyNames
-from marigram.fleet import Fleet
 from marigram.fleet.feedback import Label
 from marigram.store.chunks import span_of
 from marigram.store.journal import pack_batch, unpack_batch
-from marigram.verdicts import Verdicts
 
-Kind: TypeAlias = Literal["events", "feedback", "silent", "rollback"]
+Kind: TypeAlias = Literal["events", "feedback", "silent", "due", "lateness", "rollback"]
 T = TypeVar("T")
 
 
@@ -42,9 +42,15 @@ class Word(msgspec.Struct, frozen=True):
 
 
 class Present(msgspec.Struct, frozen=True):
-    """When keys were asked whether they fell silent, ns of event time."""
+    """When time alone was asked what it brings, ns of event time."""
 
     now: int
+
+
+class Lateness(msgspec.Struct, frozen=True):
+    """For how long events wait for earlier ones, ns; 0 for not at all."""
+
+    lateness: int
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -146,44 +152,6 @@ def entries(connection: apsw.Connection, after: int, upto: int | None = None) ->
         raise SnapshotError(f"entry {expected} of the log is missing")
 
 
-def apply(entry: Entry, fleet: Fleet, names: KeyNames) -> Verdicts | None:
-    """Let a fleet go through one entry again; returns the verdicts that it gives, None for a word."""
-    if entry.kind == "events":
-        return judge(fleet, entry.batch(names))
-    if entry.kind == "silent":
-        return fleet.silent(entry.said(Present).now)
-    if entry.kind == "feedback":
-        word = entry.said(Word)
-        fleet.feedback(word.key, word.seq, word.label)
-        return None
-    raise SnapshotError(f"entry {entry.seq} of the log is of an unknown kind: {entry.kind}")
-
-
-def judge(fleet: Fleet, batch: Batch) -> Verdicts:
-    """Let a fleet judge a batch."""
-    keys: Any = None if batch.key_codes is None else (batch.key_codes, batch.key_names)
-    return fleet.update(keys, batch.values, batch.times, batch.ids)
-
-
-def apply_elsewhere(
-    entry: Entry, fleet: Fleet, names: KeyNames, windows: Sequence[Window]
-) -> Verdicts | None:
-    """Let a fleet of another past go through an entry: without the events of some windows, under other settings.
-
-    A word on a verdict that this fleet did not flag has nothing to say.
-    """
-    if entry.kind == "rollback":
-        return None
-    if entry.kind == "feedback":
-        try:
-            return apply(entry, fleet, names)
-        except ParameterError:
-            return None
-    if entry.kind == "silent" or not windows:
-        return apply(entry, fleet, names)
-    return judge(fleet, without(entry.batch(names), windows))
-
-
 def without(batch: Batch, windows: Sequence[Window]) -> Batch:
     """Return a batch without the events of these windows; events without time belong to none."""
     if batch.times is None:
@@ -211,15 +179,13 @@ __all__ = [
     "Accepted",
     "Entry",
     "Kind",
+    "Lateness",
     "Present",
     "Window",
     "Word",
     "accepted",
     "append_events",
     "append_said",
-    "apply",
-    "apply_elsewhere",
     "entries",
-    "judge",
     "without",
 ]

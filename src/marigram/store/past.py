@@ -1,8 +1,9 @@
-"""The fleet as it was after any entry: the newest snapshot that is whole, and the log behind it.
+"""The course as it was after any entry: the newest snapshot that is whole, and the log behind it.
 
 ========================  ==========================================================================
 ``fleet-s.mg``            the fleet after entry s; the last two stay
 ``past-s.mg``             one a day, as long as the log behind it is kept: where a replay can begin
+``held-s.mg``             the events that waited then for earlier ones, where any did
 ========================  ==========================================================================
 """
 
@@ -20,19 +21,35 @@ import msgspec
 import numpy as np
 
 from marigram.errors import SnapshotError
+from marigram.events.batch import Batch
 from marigram.events.keys import KeyNames
+from marigram.events.times import FIRST
 from marigram.fleet import Fleet
-from marigram.store.log import Window, apply, apply_elsewhere, entries
+from marigram.snapshots import replace_file
+from marigram.store.course import Course
+from marigram.store.journal import pack_batch, unpack_batch
+from marigram.store.log import Window, entries
+from marigram.store.waiting import Waiting, no_events
 
 KEPT = 2
 """Snapshots that stay, so that a damaged one costs time and no data."""
-_SNAPSHOT = re.compile(r"(fleet|past)-(\d+)\.mg")
+_SNAPSHOT = re.compile(r"(fleet|past|held)-(\d+)\.mg")
+
+
+class _Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a snapshot says of itself."""
+
+    seq: int
+    lateness: int = 0
+    watermark: int = FIRST
+    held: int = 0
+    """Events in the file beside it."""
 
 
 class Restored(NamedTuple):
-    """A fleet, what people should know, and how many entries it went through again."""
+    """A course, what people should know, and how many entries it went through again."""
 
-    fleet: Fleet
+    course: Course
     notices: list[str]
     replayed: int
 
@@ -62,14 +79,20 @@ class Past:
         named = [(int(match[2]), path) for match, path in found if match and match[1] == name]
         return sorted(named, reverse=True)
 
-    def save(self, fleet: Fleet, seq: int) -> None:
-        """Write the fleet after entry ``seq``; those before the last two go."""
-        fleet.note = {"seq": seq}
-        fleet.save(self.folder / f"fleet-{seq}.mg")
+    def save(self, course: Course, seq: int) -> None:
+        """Write the course after entry ``seq``; snapshots before the last two go."""
+        note, waiting = _Note(seq), course.waiting
+        if waiting is not None:
+            note = _Note(seq, waiting.lateness, waiting.watermark, len(waiting))
+        if waiting is not None and note.held:  # before the snapshot that counts on it
+            replace_file(self._held(seq), lambda sink: sink.write(pack_batch(waiting.held)))
+        course.fleet.note = msgspec.to_builtins(note)
+        course.fleet.save(self.folder / f"fleet-{seq}.mg")
         for _, path in self.snapshots()[KEPT:]:
             path.unlink(missing_ok=True)
         for path in self.folder.glob(".fleet-*.tmp"):
             path.unlink(missing_ok=True)
+        self._let_go()
 
     def archive(self, seq: int) -> None:
         """Keep the snapshot of entry ``seq`` for as long as the log behind it."""
@@ -77,8 +100,15 @@ class Past:
         if not kept.exists():
             os.link(self.folder / f"fleet-{seq}.mg", kept)
 
+    def forget(self, before: int) -> None:
+        """Let snapshots go from which no log leads on: those kept of entries before ``before``."""
+        for seq, path in self.snapshots("past"):
+            if seq < before:
+                path.unlink(missing_ok=True)
+        self._let_go()
+
     def restore(self, last: int) -> Restored:
-        """Return the fleet after entry ``last``, the last one that was committed.
+        """Return the course after entry ``last``, the last one that was committed.
 
         Raises
         ------
@@ -93,32 +123,37 @@ class Past:
                     f"what was committed; restore it from a backup"
                 )
             try:
-                fleet = self._loaded(path, seq)
+                course = self._loaded(path, seq)
             except SnapshotError as error:
                 notices.append(f"{path} cannot be used: {error}")
                 continue
-            return self._onward(fleet, seq, last, notices)
+            return self._onward(course, seq, last, notices)
         if not self._whole:
             told = "; ".join(notices) or "there is none"
             raise SnapshotError(
                 f"no snapshot in {self.folder} can be used, and the log does not begin at 1: {told}"
             )
-        return self._onward(self.fresh(), 0, last, notices)
+        return self._onward(Course(self.fresh()), 0, last, notices)
 
-    def build(self, upto: int, windows: Sequence[Window]) -> Fleet:
-        """Return the fleet after entry ``upto`` had the events of these windows never come."""
-        fleet, start = self.beginning()
+    def build(self, upto: int, windows: Sequence[Window]) -> Course:
+        """Return the course after entry ``upto`` had the events of these windows never come."""
+        course, start = self.beginning(windows)
         names = _many_names()
         for entry in entries(self.connection, start, upto):
-            apply_elsewhere(entry, fleet, names, windows)
-        return fleet
+            course.follow_without(entry, names, windows)
+        return course
 
-    def beginning(self) -> tuple[Fleet, int]:
-        """Return the fleet before the first entry that is kept, and that entry's number less one."""
+    def beginning(self, windows: Sequence[Window]) -> tuple[Course, int]:
+        """Return the course before the first entry that is kept, and that entry's number less one.
+
+        Of what waits then the events of these windows are left out.
+        """
         if self._whole:
-            return self.fresh(), 0
+            return Course(self.fresh()), 0
         start, path = self.snapshots("past")[-1]
-        return self._loaded(path, start), start
+        course = self._loaded(path, start)
+        course.forget(windows)
+        return course, start
 
     def windows(self, upto: int) -> list[Window]:
         """Return the windows that were rolled back by entry ``upto``."""
@@ -133,21 +168,46 @@ class Past:
         row = self.connection.execute("SELECT min(seq) FROM log").fetchone()
         return row is None or row[0] in (None, 1)
 
-    def _onward(self, fleet: Fleet, seq: int, last: int, notices: list[str]) -> Restored:
+    def _onward(self, course: Course, seq: int, last: int, notices: list[str]) -> Restored:
         row = self.connection.execute("SELECT max(seq) FROM log WHERE kind = 'rollback'").fetchone()
         rolled = 0 if row is None or row[0] is None else int(row[0])
         if rolled > seq:
-            fleet, seq = self.build(rolled, self.windows(rolled)), rolled
+            course, seq = self.build(rolled, self.windows(rolled)), rolled
         names = _many_names()
         for entry in entries(self.connection, seq, last):
-            apply(entry, fleet, names)
-        return Restored(fleet, notices, last - seq)
+            course.follow(entry, names)
+        return Restored(course, notices, last - seq)
 
-    def _loaded(self, path: Path, seq: int) -> Fleet:
+    def _loaded(self, path: Path, seq: int) -> Course:
         fleet = self.load(path)
-        if fleet.note != {"seq": seq}:
+        try:
+            note = msgspec.convert(fleet.note, _Note)
+        except msgspec.ValidationError as error:
+            raise SnapshotError(f"{path} was not written by a service: {error}") from error
+        if note.seq != seq:
             raise SnapshotError(f"{path} is of another moment than its name says")
-        return fleet
+        if not note.lateness:
+            return Course(fleet)
+        held = no_events() if not note.held else self._read(self._held(seq))
+        if len(held) != note.held:
+            raise SnapshotError(f"{self._held(seq)} has {len(held)} events, not the {note.held} that waited")
+        return Course(fleet, Waiting(note.lateness, note.watermark, held))
+
+    def _held(self, seq: int) -> Path:
+        return self.folder / f"held-{seq}.mg"
+
+    def _read(self, path: Path) -> Batch:
+        try:
+            return unpack_batch(path.read_bytes(), _many_names())
+        except OSError as error:
+            raise SnapshotError(f"{path} cannot be read: {error.strerror}") from error
+
+    def _let_go(self) -> None:
+        """Remove events that waited at a moment of which no snapshot is kept."""
+        kept = {seq for name in ("fleet", "past") for seq, _ in self.snapshots(name)}
+        for seq, path in self.snapshots("held"):
+            if seq not in kept:
+                path.unlink(missing_ok=True)
 
 
 def _many_names() -> KeyNames:

@@ -84,9 +84,7 @@ class Retention:
         """Remove snapshots from which no log leads on, but the one where a replay begins."""
         row = connection.execute("SELECT min(seq) FROM log").fetchone()
         first = 0 if row is None or row[0] is None else int(str(row[0]))
-        for seq, path in self._past.snapshots("past"):
-            if seq < first - 1:
-                path.unlink(missing_ok=True)
+        self._past.forget(first - 1)
 
     def _boundary(self, connection: apsw.Connection, now: int, crowded: bool) -> int:
         """Return the entry up to which the log may go: that of an archived snapshot, 0 for none."""
