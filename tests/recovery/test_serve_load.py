@@ -94,12 +94,16 @@ def test_garbage_is_told_line_by_line_and_takes_no_memory(
         connection = http.client.HTTPConnection("127.0.0.1", server.port)
         for body, headers in garbage(1 << 24):  # what the first of each sort takes is taken once
             post(connection, body, **headers)
-        before, sent, answered, worst = server.memory(), 0, 0, 0
+        before, sent, answered, worst, curve = server.memory(), 0, 0, 0, list[int]()
+        size = 0
         for number, (body, headers) in enumerate(garbage(GARBAGE)):
             status, told_lines = post(connection, body, **headers)
             assert status == 200
             sent += lines_of(body, headers)
             answered += told_lines["accepted"] + len(told_lines["rejected"])
+            size += len(gzip.decompress(body)) if headers else len(body)
+            while size >= (len(curve) + 1) * GARBAGE // 16:
+                curve.append((server.memory() - before) >> 20)
             if number % 20 == 0:
                 assert post(connection, bomb, Content_Encoding="gzip")[0] == 413
                 worst = max(worst, server.memory() - before)
@@ -108,6 +112,7 @@ def test_garbage_is_told_line_by_line_and_takes_no_memory(
         assert worst < MOST
         record_property("lines", sent)
         record_property("grown, MiB", worst / (1 << 20))
+        record_property("grown after each sixteenth, MiB", curve)
         connection.close()
         assert server.process is not None
         server.stop()

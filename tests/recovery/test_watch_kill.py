@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
@@ -31,6 +31,8 @@ pipeline.BATCH_ROWS = 500
 main()
 """
 LINES = 60_000
+KILLS = 200 if os.environ.get("MARIGRAM_SOAK") else 30
+"""Of each form of a run."""
 
 
 @dataclass
@@ -175,9 +177,12 @@ def test_a_killed_run_goes_on_where_it_stopped(events: Path, tmp_path: Path) -> 
 
 @pytest.mark.recovery
 @pytest.mark.parametrize("form", FORMS)
-def test_thirty_kills(form: str, events: Path, tmp_path: Path) -> None:
+def test_many_kills(
+    form: str, events: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     truth = Run(tmp_path / "truth", events, **FORMS[form])  # type: ignore[arg-type]
-    killed_until_done(Run(tmp_path / "killed", events, **FORMS[form]), truth, kills=30, seed=2)  # type: ignore[arg-type]
+    killed_until_done(Run(tmp_path / "killed", events, **FORMS[form]), truth, KILLS, seed=2)  # type: ignore[arg-type]
+    record_property("kills", KILLS)
 
 
 @pytest.mark.recovery

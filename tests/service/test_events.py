@@ -204,3 +204,47 @@ def test_a_rollback_is_done_and_written_down(serving: Serving) -> None:
     assert client.get("/v1/audit").json()[0]["action"] == "rollback"
     assert client.get("/v1/audit/head").json()["wrong"] is None
     assert client.post("/v1/rollback", json={**window, "until": "soon"}).status_code == 422
+
+
+def test_late_events_are_sorted_in_however_they_are_cut(serving: Serving, tmp_path: Any) -> None:
+    """In one body or in many, in the order of time or out of it within the lateness: the same verdicts."""
+    events = rows(600)
+    chance = np.random.default_rng(1)
+    late = [events[i] for i in np.argsort(np.arange(600) + 20 * chance.random(600)).tolist()]
+    states = []
+    for number, (order, size) in enumerate(((events, 600), (late, 600), (late, 7), (late, 50))):
+        client = serving(tmp_path / str(number), lateness=20 * 60 * 10**9)
+        for start in range(0, 600, size):
+            answer = post(client, lines(order[start : start + size])).json()
+            assert answer["accepted"] == len(order[start : start + size])
+        stats = client.get("/v1/stats").json()
+        assert stats["accepted"] == 600
+        assert 0 < stats["held"] <= 21
+        assert sum(stats["kinds"].values()) + stats["held"] == 600
+        assert f'marigram_held_events{{tenant="default"}} {stats["held"]}' in client.get("/metrics").text
+        states.append(client.get("/v1/verdicts", params={"key": "web-1", "last": 190}).json()[:180])
+        assert client.get("/v1/configuration").json()["lateness"] == 1200.0
+    assert states[0] == states[1] == states[2] == states[3]
+    assert not any(verdict["late"] for verdict in states[0])
+
+
+def test_events_without_times_cannot_be_held_back(serving: Serving) -> None:
+    client = serving(lateness=10**9)
+    answer = post(client, b'{"host": "a", "load": 1.0}')
+    assert answer.status_code == 422
+    assert "these have none" in answer.json()["detail"]
+    assert client.get("/v1/stats").json()["accepted"] == 0
+
+
+def test_a_replay_waits_as_the_service_did(serving: Serving) -> None:
+    events = rows(600)
+    late = [events[i ^ 3] for i in range(600)]
+    client = serving(lateness=5 * 60 * 10**9)
+    for start in range(0, 600, 50):
+        post(client, lines(late[start : start + 50]))
+    told = client.post("/v1/replay", json={}).json()
+    assert told["events"] == 600
+    assert told["now"] == told["then"]
+    assert told["only_now"] == told["only_then"] == []
+    kinds = client.get("/v1/stats").json()["kinds"]
+    assert told["now"]["anomaly"] == kinds["anomaly"]

@@ -70,6 +70,29 @@ def test_every_message_is_an_event_once_over_restarts(
     assert states[0] == states[1]
 
 
+def test_messages_that_come_late_are_sorted_in_over_restarts(
+    serving: Serving, cluster: tuple[Any, str], tmp_path: Path
+) -> None:
+    producer, servers = cluster
+    sources = Sources(kafka=(KafkaTopic(servers=servers, topic="late", options={"log_level": 0}),))
+    events = [
+        {"time": 1_700_000_000 + i, "host": f"web-{i % 4}", "load": (i * 37 % 101) / 10.0} for i in range(400)
+    ]
+    messages = [json.dumps(events[i ^ 7]).encode() for i in range(400)]  # eight at a time, the last first
+    for stop in (200, 400):
+        for message in messages[stop - 200 : stop]:
+            producer.produce("late", message, partition=0)
+        assert producer.flush(30) == 0
+        client = serving(tmp_path / "s", sources=sources, lateness=10 * 10**9)
+        assert accepted(client, stop)["held"] == 10
+        client.__exit__()
+    plain = serving(tmp_path / "plain")
+    plain.post("/v1/events", content="\n".join(map(json.dumps, events[:390])).encode())
+    plain.__exit__()
+    states = [told(Books(tmp_path / name).fleet) for name in ("s", "plain")]
+    assert states[0] == states[1]
+
+
 def test_a_wrong_setting_is_refused_before_anything_is_read() -> None:
     with pytest.raises(ParameterError, match="servers"):
         sources_of({"kafka": [{"topic": "load"}]})

@@ -30,6 +30,14 @@ def serve(
     tz: o.Timezone = None,
     alpha: o.Alpha = None,
     config: o.Config = None,
+    lateness: Annotated[
+        str | None,
+        typer.Option(
+            "--lateness",
+            metavar="DURATION",
+            help="Hold events back so long (30s, 5m) and judge them in the order of their times; 0s ends it.",
+        ),
+    ] = None,
     keep: Annotated[
         str, typer.Option("--keep", metavar="DURATION", help="How long events and verdicts are kept.")
     ] = "30d",
@@ -72,5 +80,6 @@ def serve(
         memory=None if memory is None else size(memory, "--memory"),
         threads=threads,
         silence=silence,
+        lateness=None if lateness is None else duration(lateness, "--lateness"),
     )
     run(settings, host, port)

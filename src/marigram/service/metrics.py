@@ -17,7 +17,7 @@ from marigram.service.tenants import Tenants
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _COUNTERS: Final = {
-    "accepted": ("marigram_events_accepted", "Events accepted, on the disk and judged."),
+    "accepted": ("marigram_events_accepted", "Events accepted: on the disk, and judged or held back."),
     "duplicate": ("marigram_events_duplicate", "Events of batches that were accepted before."),
     "rejected": ("marigram_lines_rejected", "Lines that could not be used."),
     "refused": ("marigram_events_refused", "Events refused because too much was waiting (429)."),
@@ -26,6 +26,7 @@ _COUNTERS: Final = {
 _GAUGES: Final = {
     "keys": ("marigram_keys", "Keys that have a state."),
     "waiting": ("marigram_waiting_events", "Events that wait for the writer."),
+    "held": ("marigram_held_events", "Events on the disk that wait for earlier ones (lateness)."),
     "lag_seconds": ("marigram_lag_seconds", "How long the oldest of them has waited."),
     "bytes": ("marigram_database_bytes", "Bytes of rows in the database."),
     "free_bytes": ("marigram_disk_free_bytes", "Bytes that are free on the disk."),

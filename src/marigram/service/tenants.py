@@ -54,6 +54,8 @@ class Settings:
         Of each tenant's fleet.
     silence
         Whether keys that fall silent are told.
+    lateness
+        Nanoseconds for which events are held back, to be judged in the order of their times; None for as it was.
     """
 
     state: Path
@@ -67,6 +69,7 @@ class Settings:
     memory: int | str | None = None
     threads: int = 1
     silence: bool = True
+    lateness: int | None = None
 
 
 class Tenant:
@@ -95,6 +98,7 @@ class Tenant:
             memory=settings.memory,
             threads=settings.threads,
             silence=settings.silence,
+            lateness=settings.lateness,
         )
         self.desk = LedgerDesk(self.ledger)
         self.rate = Rate(settings.limits)

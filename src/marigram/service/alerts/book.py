@@ -111,9 +111,9 @@ class Alerts:
             self._unmute(connection, silence, now)
         if now // _HOUR != self._hour:
             self._hour = now // _HOUR
-            before = now - int(self.rules.keep_days * _DAY)
-            tables.forget(connection, before)
-            outbox.forget(connection, before)
+            keep = int(self.rules.keep_days * _DAY)
+            tables.forget(connection, now, keep)
+            outbox.forget(connection, now - keep)
         self._write(connection)
 
     def find(self, connection: Connection, id_: str) -> Alert | None:

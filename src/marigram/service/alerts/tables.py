@@ -146,9 +146,16 @@ def told_since(connection: Connection, team: str, since: int) -> int:
     return int(number)
 
 
-def forget(connection: Connection, before: int) -> None:
-    """Delete closed alerts without a label that were last changed before a time, ns."""
-    connection.execute("DELETE FROM alert WHERE status = 'closed' AND label = '' AND updated < ?", (before,))
+def forget(connection: Connection, now: int, keep: int) -> None:
+    """Delete closed alerts without a label that are older than ``keep``, ns, by the time of their events.
+
+    Events may be years old when they come: what is present is told by the newest alert, unless it lies ahead of ``now``.
+    """
+    connection.execute(
+        "DELETE FROM alert WHERE status = 'closed' AND label = ''"
+        " AND updated < min(?, (SELECT max(updated) FROM alert)) - ?",
+        (now, keep),
+    )
 
 
 def save_budget(connection: Connection, team: str, state: bytes) -> None:

@@ -27,7 +27,9 @@ class RejectedLine(BaseModel):
 class Accepted(BaseModel):
     """What became of a batch: every line is counted once."""
 
-    accepted: int = Field(description="Events that are on the disk and judged.")
+    accepted: int = Field(
+        description="Events that are on the disk, and judged unless lateness holds them back."
+    )
     duplicate: int = Field(description="Events of a batch of this name that was accepted before.")
     rejected: list[RejectedLine]
 

@@ -50,7 +50,7 @@ async def post_events(
     ] = None,
     content_encoding: Annotated[str | None, Header(description="`gzip` or `zstd`.")] = None,
 ) -> Response:
-    """Take a batch in; when this answers, its events are on the disk and judged.
+    """Take a batch in; when this answers, its events are on the disk, and judged unless lateness holds them back.
 
     The columns are inferred from the first batch unless the service was started with a schema.
     """

@@ -24,7 +24,7 @@ Admitted = Annotated[tuple[Access, Tenant], Depends(read)]
 
 @router.get("/v1/stats", tags=["state"], summary="Counts since ever, and of the present.")
 async def get_stats(admitted: Admitted) -> Response:
-    """Events accepted, duplicate, rejected, refused since ever; keys; what waits; bytes on the disk."""
+    """Events accepted, duplicate, rejected, refused since ever; keys; what waits, what is held; bytes on the disk."""
     return answer(await asyncio.to_thread(admitted[1].ledger.stats))
 
 
@@ -97,6 +97,7 @@ def configuration(tenant: Tenant) -> dict[str, Any]:
     schema = tenant.decoder.schema
     return {
         "detector": kept[0],
+        "lateness": tenant.ledger.lateness / 1e9,
         "schema": schema.to_mapping(),
         "schema_toml": schema.to_toml(),
         "reasons": kept[1] or [],
