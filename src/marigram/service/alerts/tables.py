@@ -149,7 +149,7 @@ def told_since(connection: Connection, team: str, since: int) -> int:
 def forget(connection: Connection, now: int, keep: int) -> None:
     """Delete closed alerts without a label that are older than ``keep``, ns, by the time of their events.
 
-    Events may be years old when they come: what is present is told by the newest alert, unless it lies ahead of ``now``.
+    Events may be years old when they come: the present is that of the newest alert, unless it lies ahead of ``now``.
     """
     connection.execute(
         "DELETE FROM alert WHERE status = 'closed' AND label = ''"
