@@ -7,6 +7,7 @@ So a run that was killed goes on from its last checkpoint and ends with the same
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,10 +20,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 
 from marigram import snapshots
 from marigram.errors import ParameterError, SnapshotError
+from marigram.graph.adamw import AdamW, device_of, set_generator
 from marigram.graph.distributed.team import Team
 
 _KIND = "graph-stage"
@@ -153,7 +154,7 @@ def optimise(
         Processes that learn together disagree.
     """
     weights = [p for p in module.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, plan.rate, weight_decay=plan.decay, fused=True)
+    optimiser = AdamW(weights, decay=plan.decay, clip=plan.clip)
     trace, best = Trace(plan.stage), {name: t.clone() for name, t in module.state_dict().items()}
     found = checkpoint.read(plan.stage)
     if found is not None:
@@ -165,13 +166,9 @@ def optimise(
     )  # fmt: skip
     teach = team.teacher(module, loss, lambda number: mixed(plan.seed, plan.stage, number))
     for step in range(trace.last, plan.steps if not trace.done else trace.last):
-        for group in optimiser.param_groups:
-            group["lr"] = plan.rate * 0.5 * (1 + np.cos(np.pi * step / plan.steps))
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.forget()
         sums += teach(step)
-        if any(weight.grad is not None for weight in weights):
-            clip_grad_norm_(weights, plan.clip)
-            optimiser.step()
+        optimiser.step(plan.rate * 0.5 * (1 + math.cos(math.pi * step / plan.steps)))
         if (step + 1) % plan.check == 0 or step + 1 == plan.steps:
             team.agree_on_weights(plan.stage, module)
             trace.losses.append(team.mean(sums) / plan.check)
@@ -192,7 +189,7 @@ def _look(
     value = -float(trace.last)
     if held_out is not None:
         module.eval()
-        torch.manual_seed(mixed(plan.seed, plan.stage, -1))
+        set_generator(mixed(plan.seed, plan.stage, -1), device_of(module))
         with torch.no_grad():
             value = team.decided(held_out)
         module.train()
@@ -207,31 +204,20 @@ def _look(
     trace.done = trace.last >= plan.steps or (trace.last - trace.best) >= plan.patience * plan.check
 
 
-def _state(module: nn.Module, optimiser: torch.optim.Optimizer, best: dict[str, Tensor]) -> dict[str, Any]:
+def _state(module: nn.Module, optimiser: AdamW, best: dict[str, Tensor]) -> dict[str, Any]:
     arrays = {f"now.{name}": t.detach().cpu().numpy() for name, t in module.state_dict().items()}
     arrays |= {f"best.{name}": t.detach().cpu().numpy() for name, t in best.items()}
-    for number, about in optimiser.state_dict()["state"].items():
-        for name in ("step", "exp_avg", "exp_avg_sq"):
-            arrays[f"adam.{number}.{name}"] = about[name].detach().cpu().numpy()
-    return arrays
+    return arrays | {f"adam.{name}": array for name, array in optimiser.state().items()}
 
 
 def _take_up(
-    found: tuple[dict[str, Any], dict[str, Any]],
-    module: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    best: dict[str, Tensor],
+    found: tuple[dict[str, Any], dict[str, Any]], module: nn.Module, optimiser: AdamW, best: dict[str, Tensor]
 ) -> Trace:
     """Put everything where it stood."""
     meta, arrays = found
     module.load_state_dict({name: torch.from_numpy(arrays[f"now.{name}"].copy()) for name in best})
     best.update({name: torch.from_numpy(arrays[f"best.{name}"].copy()) for name in best})
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, array in arrays.items():
-        if key.startswith("adam."):
-            _, number, name = key.split(".")
-            state.setdefault(int(number), {})[name] = torch.from_numpy(array.copy())
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    optimiser.take_up({name: arrays[f"adam.{name}"] for name in ("mean", "square", "steps")})
     meta.pop("mark")
     return Trace(**meta)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from marigram.errors import ParameterError
-from marigram.graph.diffusion import Ddpm, Edm, LatentDiffusion
+from marigram.graph.diffusion import Ddpm, Denoiser, Edm, LatentDiffusion
 from marigram.graph.optimise import half_precision
 
 MEANS = torch.tensor([[2.0, 0.0], [-1.0, 1.5]])
@@ -82,6 +82,36 @@ def test_preconditioning_gives_the_network_unit_variance() -> None:
         wanted = (y - x / root**2) * root / level
         assert abs(float(asked[-1].var()) - 1) < 0.02
         assert abs(float(wanted.var()) - 1) < 0.02
+
+
+def test_the_loss_is_the_weighted_error_of_the_denoised() -> None:
+    """Equation 2, λ |D(y + n; σ) - y|², as it is written, with the draws of the loss."""
+    edm, y = Edm(sigma_data=0.7), torch.randn(500, 3)
+
+    def network(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        return (x * noise[:, None]).sin()
+
+    torch.manual_seed(3)
+    found = edm.loss(network, y)
+    torch.manual_seed(3)
+    sigma = (edm.p_mean + edm.p_std * torch.randn(len(y))).exp()
+    noised = y + sigma[:, None] * torch.randn_like(y)
+    weight = (sigma**2 + edm.sigma_data**2) / (sigma * edm.sigma_data) ** 2
+    wanted = weight * ((edm.denoise(network, noised, sigma) - y) ** 2).mean(1)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_denoiser_is_told_class_and_type() -> None:
+    torch.manual_seed(0)
+    net, x, level = Denoiser(2, types=3, hidden=8), torch.randn(9, 2), torch.zeros(9)
+    torch.nn.init.normal_(net.out.weight)
+    classes, types = torch.arange(9) // 3, torch.arange(9) % 3
+    told = []
+    net.blocks[0].register_forward_pre_hook(lambda _, given: told.append(given[0]))
+    net(x, level, classes, types)
+    waves = torch.cat([torch.zeros(9, 32), torch.ones(9, 32)], dim=1)
+    wanted = net.into(x) + net.noise(waves) + net.classes(classes) + net.types(types)
+    torch.testing.assert_close(told[0], wanted)
 
 
 def test_the_last_levels_are_a_share_of_the_steps() -> None:

@@ -59,11 +59,22 @@ def test_layers_that_see_less_and_less_say_the_same(graph: mgg.Graph, name: str,
     widths = {kind: x.shape[1] for kind, x in prepared.features.items()}
     encoder = Encoder(kind, widths, list(prepared.relations), latent=16, width=16, hops=3, timed=True)  # type: ignore[arg-type]
     seeds = np.flatnonzero(prepared.allowed[name])[-2:]
-    shells = Batches(prepared, 3, 0).around(name, seeds, 1)
+    batches = Batches(prepared, 3, 0)
+    shells = batches.around(name, seeds, 1)
     edges = [sum(map(len, shell.relations.values())) for shell in shells]
     assert edges[2] < edges[1] < edges[0]
+    assert batches.sampler is not None
+    times = prepared.times[name][seeds] if len(prepared.times[name]) else None
+    batch = GraphBatch.of_sample(
+        batches.sampler.sample(name, seeds, times),
+        prepared.features,
+        prepared.relations,
+        name,
+        seeds=2,
+        times=times,
+    )
     with torch.no_grad():
-        trimmed, whole = encoder(shells), encoder(shells[:1] * 3)
+        trimmed, whole = encoder(shells), encoder([batch] * 3)
     torch.testing.assert_close(trimmed[0], whole[0])
     torch.testing.assert_close(trimmed[1], whole[1])
 

@@ -40,6 +40,7 @@ class MixedDecoder(nn.Module):
 
     firsts: Tensor
     beyond: Tensor
+    before: Tensor
 
     def __init__(self, sizes: Sequence[int], context: int, hidden: int = 128) -> None:
         super().__init__()
@@ -55,15 +56,21 @@ class MixedDecoder(nn.Module):
         firsts = np.cumsum([0, *self.sizes[:-1]]) if self.sizes else np.empty(0)
         self.register_buffer("firsts", torch.tensor(firsts, dtype=torch.int64), persistent=False)
         beyond = torch.arange(most)[None, :] >= torch.tensor(self.sizes, dtype=torch.int64)[:, None]
-        self.register_buffer("beyond", beyond, persistent=False)
+        self.register_buffer("beyond", -1e9 * beyond, persistent=False)
+        chain = len(self.sizes) if self.chained else 1
+        self.register_buffer("before", torch.ones(chain, chain).tril(-1)[:, :-1].clone(), persistent=False)
 
     def loss(self, context: Tensor, codes: Tensor) -> Tensor:
         """Return -log p of each row: context (n, c), codes int64 (n, parts) -> (n,)."""
         if not self.sizes:
             return context.new_zeros(len(context))
-        logits = self._logits(context, codes)
-        losses = cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none")
-        return losses.view(codes.shape).sum(1)
+        if not self.chained:
+            losses = cross_entropy(self._at_once(context).flatten(0, 1), codes.flatten(), reduction="none")
+            return losses.view(codes.shape).sum(1)
+        classes = codes.t()
+        logits = self._one_by_one(context, classes)
+        losses = cross_entropy(logits.flatten(0, 1), classes.flatten(), reduction="none")
+        return losses.view(classes.shape).sum(0)
 
     @torch.no_grad()
     def draw(self, context: Tensor, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -79,17 +86,22 @@ class MixedDecoder(nn.Module):
                 h = h + self.steps(torch.from_numpy(codes[:, j]).to(h.device) + self.firsts[j])
         return codes
 
-    def _logits(self, context: Tensor, codes: Tensor) -> Tensor:
-        """(n, parts, most)."""
-        h = self.start(context)
-        if self.chained:
-            taken = self.steps(codes[:, :-1] + self.firsts[:-1])
-            states = torch.cat([h[:, None], h[:, None] + taken.cumsum(1)], dim=1)
-            logits = torch.bmm(gelu(states).transpose(0, 1), self.heads).transpose(0, 1)
-        else:
-            wide = self.heads.permute(1, 0, 2).flatten(1)
-            logits = (gelu(h) @ wide).view(len(h), *self.bias.shape)
-        return (logits + self.bias).masked_fill(self.beyond, -1e9)
+    def _one_by_one(self, context: Tensor, classes: Tensor) -> Tensor:
+        """Logits of each part given those before it: classes int64 (parts, n) -> (parts, n, most).
+
+        The sums h_1 + E_1[x_1] + … + E_{j-1}[x_{j-1}] of all j are one product with a triangle of ones.
+        """
+        states = self.start(context)[None]
+        if len(self.sizes) > 1:
+            taken = self.steps(classes[:-1] + self.firsts[:-1, None])
+            states = states + (self.before @ taken.flatten(1)).view(len(self.sizes), *states.shape[1:])
+        return torch.baddbmm((self.bias + self.beyond)[:, None], gelu(states), self.heads)
+
+    def _at_once(self, context: Tensor) -> Tensor:
+        """Logits of each part given the context alone: (n, parts, most)."""
+        wide = self.heads.permute(1, 0, 2).flatten(1)
+        logits = (gelu(self.start(context)) @ wide).view(len(context), *self.bias.shape)
+        return logits + (self.bias + self.beyond)
 
 
 def choose(logits: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:

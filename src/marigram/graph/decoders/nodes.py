@@ -107,10 +107,12 @@ class NodeDecoder(nn.Module):
         The published design: features are a linear map of z.
     """
 
+    marks: Tensor
+
     def __init__(self, columns: NodeColumns, latent: int, classes: int = 3, *, linear: bool = False) -> None:
         super().__init__()
         context = latent + classes
-        self.classes = classes
+        self.register_buffer("marks", torch.eye(classes), persistent=False)
         self.degrees = MixedDecoder(columns.degrees.sizes, context)
         self.time = MixedDecoder(columns.time.sizes, context)
         width = columns.features.width
@@ -122,17 +124,21 @@ class NodeDecoder(nn.Module):
 
     def context(self, z: Tensor, classes: Tensor) -> Tensor:
         """Put the class beside the latent: (n, latent + classes)."""
-        return torch.cat([z, torch.nn.functional.one_hot(classes, self.classes).to(z.dtype)], dim=1)
+        return torch.cat([z, self.marks.index_select(0, classes).to(z.dtype)], dim=1)
 
     def loss(self, z: Tensor, classes: Tensor, facts: Facts, rows: Tensor) -> Tensor:
         """Return -log p of some rows of a type: (n,)."""
-        context = self.context(z, classes)
-        loss = self.degrees.loss(context, facts.degrees[rows].long())
-        loss = loss + self.time.loss(context, facts.time[rows].long())
+        return self.loss_within(self.context(z, classes), facts, rows)
+
+    def loss_within(self, context: Tensor, facts: Facts, rows: Tensor) -> Tensor:
+        """Return the same of contexts that are made already: (n,)."""
+        loss = self.degrees.loss(context, facts.degrees.index_select(0, rows).long())
+        if self.time.sizes:
+            loss = loss + self.time.loss(context, facts.time.index_select(0, rows).long())
         if isinstance(self.features, LinearDecoder):
-            return loss + self.features.loss(context, facts.values[rows])
-        told = torch.cat([context, facts.told[rows]], dim=1)
-        return loss + self.features.loss(told, facts.features[rows].long())
+            return loss + self.features.loss(context, facts.values.index_select(0, rows))
+        told = torch.cat([context, facts.told.index_select(0, rows)], dim=1)
+        return loss + self.features.loss(told, facts.features.index_select(0, rows).long())
 
 
 def as_column(times: Ints, count: int) -> Doubles:

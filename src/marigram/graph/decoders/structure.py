@@ -77,7 +77,7 @@ class PartnerDecoder(nn.Module):
         others
             How many nodes the pool stands for.
         """
-        right = torch.einsum("nk,njk->nj", query, partners)
+        right = (query[:, None] * partners).sum(2)
         total = torch.logsumexp(query @ pool.t(), dim=1, keepdim=True) + math.log(others / len(pool))
         if others > len(pool):
             total = torch.logaddexp(total, right)  # the true partner is surely among all

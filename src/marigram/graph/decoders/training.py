@@ -93,6 +93,21 @@ class EdgeFacts:
 
 
 @final
+class _Contexts:
+    """What decoders are given of the nodes of a type: z, drawn anew each time, and the class as three marks."""
+
+    def __init__(self, posterior: Posterior, classes: Tensor) -> None:
+        marks = torch.nn.functional.one_hot(classes, CLASSES).to(posterior.mean.dtype)
+        self.mean, self.spread = torch.cat([posterior.mean, marks], dim=1), posterior.spread
+
+    def draw(self, rows: Tensor) -> Tensor:
+        """Return those of some nodes: (n, latent + classes)."""
+        told, spread = self.mean.index_select(0, rows), self.spread.index_select(0, rows)
+        told[:, : spread.shape[1]].addcmul_(spread, torch.randn_like(spread))
+        return told
+
+
+@final
 class DecoderLosses:
     """Losses of the decoders on latents that are kept.
 
@@ -114,22 +129,23 @@ class DecoderLosses:
         device: str,
     ) -> None:
         self.decoders, self.prepared, self.device = decoders, prepared, device
-        self.posterior = {name: found.to(device) for name, found in posterior.items()}
+        self.contexts = {
+            name: _Contexts(found.to(device), torch.from_numpy(prepared.classes[name]).to(device))
+            for name, found in posterior.items()
+        }
         self.facts = {name: found.to(device) for name, found in facts.items()}
         self.edge_facts = {
             kind: replace(found, codes=found.codes.to(device)) for kind, found in edges.items()
         }
         self.ends = {kind: _ends(prepared, kind) for kind in prepared.relations}
-        self.classes = {name: torch.from_numpy(c).to(device) for name, c in prepared.classes.items()}
         self.degrees = {
             kind: torch.from_numpy(partner_degrees(prepared, kind)).to(device) for kind in prepared.relations
         }
 
     def of_nodes(self, name: str, rows: Ints) -> Tensor:
         """Return -log p of nodes of a type: (n,)."""
-        chosen = torch.from_numpy(rows)
-        z = self.posterior[name].draw(chosen)
-        return self.decoders.node(name).loss(z, self.classes[name][chosen], self.facts[name], chosen)
+        context, chosen = self._context(name, rows), torch.from_numpy(rows).to(self.device)
+        return self.decoders.node(name).loss_within(context, self.facts[name], chosen)
 
     def of_partners(self, kind: EdgeType, rows: Ints, seed: int) -> Tensor:
         """Return -log p of true partners, of those of the nodes that have any: (n',)."""
@@ -154,15 +170,15 @@ class DecoderLosses:
         context = [
             self._context(facts.near_type, facts.near[rows]), self._context(facts.far_type, facts.far[rows])
         ]  # fmt: skip
-        return self.decoders.edge(kind).loss(torch.cat(context, dim=1), facts.codes[torch.from_numpy(rows)])
+        chosen = torch.from_numpy(rows).to(self.device)
+        return self.decoders.edge(kind).loss(torch.cat(context, dim=1), facts.codes.index_select(0, chosen))
 
     def _keys(self, number: int, kind: EdgeType, nodes: Ints) -> Tensor:
-        degrees = self.degrees[kind][torch.from_numpy(nodes)]
+        degrees = self.degrees[kind].index_select(0, torch.from_numpy(nodes).to(self.device))
         return self.decoders.partners.key(number, self._context(kind[0], nodes), degrees)
 
     def _context(self, name: str, rows: Ints) -> Tensor:
-        chosen = torch.from_numpy(rows)
-        return self.decoders.node(name).context(self.posterior[name].draw(chosen), self.classes[name][chosen])
+        return self.contexts[name].draw(torch.from_numpy(rows).to(self.device))
 
 
 def train_decoders(
@@ -191,7 +207,8 @@ def train_decoders(
         if edges:
             kind = edges[int(rng.integers(len(edges)))]
             some = rng.integers(len(losses.edge_facts[kind].near), size=ROWS)
-            total = total + losses.of_edges(kind, some).mean()
+            if losses.decoders.edge(kind).sizes:
+                total = total + losses.of_edges(kind, some).mean()
         return total
 
     looked = held_out[:LOOKED]

@@ -61,11 +61,16 @@ class Edm:
         return c_skip * x + c_out * network(c_in * x, sigma.log() / 4)
 
     def loss(self, network: Network, y: Tensor) -> Tensor:
-        """Return λ(σ) |D(y + n; σ) - y|² / d of each row, σ and n drawn anew (equations 2 and 8): (n,)."""
+        """Return λ(σ) |D(y + n; σ) - y|² / d of each row, σ and n drawn anew (equation 2): (n,).
+
+        By equation 8 that is |F(c_in (y + n); c_noise) - (y - c_skip (y + n)) / c_out|² / d, since λ c_out² = 1.
+        """
         sigma = (self.p_mean + self.p_std * torch.randn(len(y), device=y.device)).exp()
-        noised = y + sigma[:, None] * torch.randn_like(y)
-        weight = (sigma**2 + self.sigma_data**2) / (sigma * self.sigma_data) ** 2
-        return weight * ((self.denoise(network, noised, sigma) - y) ** 2).mean(1)
+        s, d = sigma[:, None], self.sigma_data
+        noised = torch.addcmul(y, s, torch.randn_like(y))
+        root = (s**2 + d**2).sqrt()
+        wanted = (y - (d / root) ** 2 * noised) * (root / (s * d))
+        return ((network(noised / root, sigma.log() / 4) - wanted) ** 2).mean(1)
 
     def levels(self, strength: float = 1.0) -> Tensor:
         """Return σ_i for the last ``strength`` of the steps, and 0: at least one step."""

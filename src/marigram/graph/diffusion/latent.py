@@ -160,11 +160,13 @@ class LatentDiffusion:
         kept = torch.from_numpy(held_out).to(self.device).repeat(max(1, 2000 // max(len(held_out), 1)))
 
         def loss(_: int) -> Tensor:
-            some = rows[torch.multinomial(shares, min(self.batch, 4 * len(rows)), replacement=True)]
+            places = torch.multinomial(shares, min(self.batch, 4 * len(rows)), replacement=True)
+            some = rows.index_select(0, places)
             forgotten = torch.rand(len(some), device=self.device) < self.forget
-            classes = torch.where(forgotten, UNKNOWN, marks[0, some])
+            known, types = marks.index_select(1, some)
+            classes = torch.where(forgotten, UNKNOWN, known)
             with half_precision(self.device):
-                return self.process.loss(self._network(classes, marks[1, some]), data.draw(some)).mean()
+                return self.process.loss(self._network(classes, types), data.draw(some)).mean()
 
         def held() -> float:
             return float(self.process.loss(self._network(*marks[:, kept]), data.draw(kept)).mean())
@@ -288,8 +290,10 @@ class _Vectors:
     spread: Tensor | None
 
     def draw(self, rows: Tensor) -> Tensor:
-        mean = self.mean[rows]
-        return mean if self.spread is None else mean + self.spread[rows] * torch.randn_like(mean)
+        mean = self.mean.index_select(0, rows)
+        if self.spread is None:
+            return mean
+        return mean.addcmul_(self.spread.index_select(0, rows), torch.randn_like(mean))
 
 
 __all__ = ["UNKNOWN", "LatentDiffusion", "Process"]

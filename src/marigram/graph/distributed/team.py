@@ -12,12 +12,12 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, final
 
-import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from marigram.errors import InputError, ParameterError
+from marigram.graph.adamw import device_of, set_generator
 
 if TYPE_CHECKING:
     from marigram.graph.distributed.peers import Peers
@@ -70,13 +70,13 @@ class Team:
         lesson: nn.Module = _Lesson(module, loss)
         if self.peers is not None:
             lesson = self.peers.wrapped(lesson)
-        own = range(self.number, self.batches, self.count)
+        own, device = range(self.number, self.batches, self.count), device_of(module)
 
         def teach(step: int) -> float:
             total = 0.0
             for batch in own:
                 number = step * self.batches + batch
-                torch.manual_seed(seed(number))
+                set_generator(seed(number), device)
                 with self._apart(lesson, last=batch == own[-1]):
                     value = lesson(number) / len(own)
                     if value.requires_grad:  # a graph may leave nothing to learn: no edges, no columns

@@ -82,7 +82,7 @@ class Encoder(nn.Module):
         for norm, layer, shell in zip(self.norms, self.layers, shells, strict=False):
             hidden = {name: h[: len(shell.features[name])] for name, h in hidden.items()}
             said = layer({name: norm(h) for name, h in hidden.items()}, shell)
-            hidden = {name: h + gelu(said[name]) for name, h in hidden.items()}
+            hidden = {name: h[: shell.kept[name]] + gelu(said[name]) for name, h in hidden.items()}
         ends = first[batch.target][: batch.seeds], self.norms[-1](hidden[batch.target][: batch.seeds])
         mean, spread = self.heads[number](torch.cat(ends, dim=1)).chunk(2, dim=1)
         return mean, spread.clamp(_LOWEST, _HIGHEST).exp()

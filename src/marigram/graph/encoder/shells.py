@@ -1,7 +1,8 @@
 """What each layer needs of a sampled neighbourhood: the first all of it, the last the seeds and those next to them.
 
 The nodes of a sample stand in the order of the hop that reached them, and each node receives edges from the next hop
-alone. After layer l of L nobody asks any more for nodes beyond hop L - l, which are most of them.
+alone. After layer l of L nobody asks any more for nodes beyond hop L - l, which are most of them: in that layer the
+nodes of hop L - l + 1 send, and do not receive.
 """
 
 from __future__ import annotations
@@ -32,18 +33,23 @@ def shells_of(
 ) -> list[GraphBatch]:
     """Return a batch for each layer; parameters as of :meth:`GraphBatch.of_sample`, and how many layers there are."""
     whole = GraphBatch.of_sample(found, features, relations, target, seeds=seeds, times=times)
-    shells = [whole]
-    for layer in range(1, hops):
-        kept = {name: sum(counts[: hops - layer + 1]) for name, counts in found.node_counts.items()}
+    shells = []
+    for layer in range(hops):
+        sending, kept = (
+            {name: sum(counts[:within]) for name, counts in found.node_counts.items()}
+            for within in (hops - layer + 1, hops - layer)
+        )
         parts = {
-            kind: _first(whole.relations[kind].csr, found, kind, hops - layer, kept[kind[2]], kept[kind[0]])
+            kind: _first(
+                whole.relations[kind].csr, found, kind, hops - layer, kept[kind[2]], sending[kind[0]]
+            )
             for kind in relations
         }
         moments = None
         if times is not None and found.groups is not None:
             moments = {name: times[groups[: kept[name]]] for name, groups in found.groups.items()}
-        rows = {name: x[: kept[name]] for name, x in whole.features.items()}
-        shells.append(GraphBatch(rows, parts, target, seeds=seeds, moments=moments))
+        rows = {name: x[: sending[name]] for name, x in whole.features.items()}
+        shells.append(GraphBatch(rows, parts, target, seeds=seeds, moments=moments, kept=kept))
     return shells
 
 

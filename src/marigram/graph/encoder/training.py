@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from marigram.graph.decoders.nodes import Facts, NodeColumns, NodeDecoder
 from marigram.graph.distributed.team import Team
 from marigram.graph.encoder.encoder import Encoder, divergence
-from marigram.graph.encoder.prepared import UNKNOWN, Prepared
+from marigram.graph.encoder.prepared import CLASSES, UNKNOWN, Prepared
 from marigram.graph.encoder.shells import shells_of
 from marigram.graph.layers import GraphBatch
 from marigram.graph.optimise import Checkpoint, Draw, Plan, Trace, mixed, optimise
@@ -170,11 +170,7 @@ def _loss(
     shells = batches.around(name, seeds, epoch)
     batch = shells[0]
     told = torch.from_numpy(np.where(forgotten, UNKNOWN, batches.prepared.classes[name][seeds]))
-    marks = torch.nn.functional.one_hot(told, 3).float()
-    inputs = batch.features[name]
-    batch.features[name] = torch.cat(
-        [torch.cat([inputs[: len(seeds), :-3], marks], dim=1), inputs[len(seeds) :]]
-    )
+    batch.features[name][: len(seeds), -CLASSES:] = torch.nn.functional.one_hot(told, CLASSES).float()
     mean, spread = model.encoder(shells)
     z = mean + spread * torch.randn_like(mean)
     rows = torch.from_numpy(seeds)

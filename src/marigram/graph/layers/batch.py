@@ -8,6 +8,7 @@ every relation it sends through, for attention over all relations at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, final
 
@@ -47,6 +48,8 @@ class GraphBatch:
         edges count. None: from the latest edge that each receives.
     threads
         How many threads share the rows in message passing.
+    kept
+        Node type -> how many first nodes of it receive: nothing is asked of the others but what they send. None: all.
 
     Raises
     ------
@@ -63,10 +66,13 @@ class GraphBatch:
         seeds: int | None = None,
         moments: Mapping[str, Ints] | None = None,
         threads: int = 1,
+        kept: Mapping[str, int] | None = None,
     ) -> None:
+        sizes = {name: len(x) for name, x in features.items()}
+        self.kept = sizes if kept is None else dict(kept)
         for kind, csr in relations.items():
-            for name, size in ((kind[0], csr.columns), (kind[2], csr.rows)):
-                if name not in features or len(features[name]) != size:
+            for name, size, known in ((kind[0], csr.columns, sizes), (kind[2], csr.rows, self.kept)):
+                if known.get(name) != size:
                     raise ParameterError(f"relation {'-'.join(kind)} has {size} nodes of type {name!r}")
         if target not in features:
             raise ParameterError(f"there are no features of the target {target!r}")
@@ -95,7 +101,10 @@ class GraphBatch:
         from them.
         """
         parts = {kind: _part(found, kind, csr) for kind, csr in relations.items()}
-        rows = {name: features[name][torch.from_numpy(nodes)] for name, nodes in found.nodes.items()}
+        rows = {
+            name: features[name].index_select(0, torch.from_numpy(nodes))
+            for name, nodes in found.nodes.items()
+        }
         moments = None
         if times is not None and found.groups is not None:
             moments = {name: times[groups] for name, groups in found.groups.items()}
@@ -106,6 +115,7 @@ class GraphBatch:
     ) -> GraphBatch:
         """Return the batch with other features of the same nodes, and with other edges when they are given."""
         how: dict[str, Any] = {"seeds": self.seeds, "moments": self._moments, "threads": self.threads}
+        how["kept"] = self.kept
         if relations is not None:
             return GraphBatch(features, relations, self.target, **how)
         same = {kind: adjacency.csr for kind, adjacency in self.relations.items()}
@@ -118,33 +128,39 @@ class GraphBatch:
 
     @cached_property
     def offsets(self) -> dict[str, int]:
-        """Node type -> the number of its first node among all."""
-        ends = np.cumsum([0, *(len(x) for x in self.features.values())]).tolist()
+        """Node type -> the number of its first node among all that receive."""
+        ends = np.cumsum([0, *(self.kept[name] for name in self.features)]).tolist()
         return dict(zip(self.features, ends[:-1], strict=True))
 
     @property
     def count(self) -> int:
-        """How many nodes there are of all types."""
-        return sum(len(x) for x in self.features.values())
+        """How many nodes of all types receive."""
+        return sum(self.kept.values())
 
     def joined(self, hidden: Mapping[str, Tensor]) -> Tensor:
-        """Put the types one after another: (count, …)."""
+        """Put the types, of each the nodes that receive, one after another: (count, …)."""
         return torch.cat([hidden[name] for name in self.features])
 
     def parted(self, joined: Tensor) -> dict[str, Tensor]:
         """Take them apart again."""
-        parts = torch.split(joined, [len(x) for x in self.features.values()])
+        parts = torch.split(joined, [self.kept[name] for name in self.features])
         return dict(zip(self.features, parts, strict=True))
 
     @cached_property
     def union(self) -> Adjacency:
-        """All relations as one: (count, count)."""
+        """All relations as one, when every node receives: (count, count)."""
         starts = [self.offsets[kind[0]] for kind in self.relations]
         return self._over_all(starts, self.count)
 
     @cached_property
     def stacked(self) -> Adjacency:
         """All relations side by side: the senders of the first relation are the first columns, and so on."""
+        if len(self.relations) == 1:
+            (only,) = (adjacency.csr for adjacency in self.relations.values())
+            if only.rows == self.count:  # sorted already
+                order = np.arange(len(only))
+                order.flags.writeable = False
+                return Adjacency(replace(only, edge=order), threads=self.threads)
         sizes = [adjacency.columns for adjacency in self.relations.values()]
         starts = np.cumsum([0, *sizes]).tolist()
         return self._over_all(starts[:-1], starts[-1])

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
+from torch.nn.functional import gelu, linear
 
 from marigram.errors import ParameterError
 from marigram.graph.data import EdgeType
@@ -31,7 +31,7 @@ class HgtConv(nn.Module):
 
     The encoding T of relative time (equation 6) is sinusoidal in the class of the age, see
     :data:`~marigram.graph.layers.batch.AGES`, then linear. It enters K and V by linear maps, so it is computed for each
-    relation and class once, not for each edge.
+    relation and class once, not for each edge. So are the products of the maps W_K A_r and W_V M_r, not for each node.
 
     Parameters
     ----------
@@ -72,65 +72,60 @@ class HgtConv(nn.Module):
             self.register_buffer("waves", sinusoids(AGES, width), persistent=False)
 
     def forward(self, hidden: dict[str, Tensor], batch: GraphBatch) -> dict[str, Tensor]:
-        """Map (n, width) for each node type to the same; a node that receives nothing keeps (1 - σ(γ)) of itself."""
-        kqv = {name: self._split(self.kqv[self.types[name]](x)) for name, x in hidden.items()}
-        q = batch.joined({name: parts[1] for name, parts in kqv.items()})
-        keys, values = self._through_relations(batch, kqv)
+        """Map (n, width) for each node type to the same of those nodes that receive.
+
+        A node to which nothing leads keeps (1 - σ(γ)) of itself.
+        """
+        receiving = {name: x[: batch.kept[name]] for name, x in hidden.items()}
+        maps = {name: _maps(self.kqv[self.types[name]]) for name in hidden}
+        queries = {name: linear(x, *_split(maps[name][1])) for name, x in receiving.items()}
+        through = [self._through(kind, maps[kind[0]]) for kind in batch.relations]
+        q = self._by_head([batch.joined(queries)])
+        senders = [hidden[kind[0]] for kind in batch.relations]
+        keys = self._by_head([linear(x, *_split(k)) for x, (k, _) in zip(senders, through, strict=True)])
+        values = self._by_head([linear(x, *_split(v)) for x, (_, v) in zip(senders, through, strict=True)])
         scores = edge_dot(q, keys, batch.stacked)
         if self.time is None:
             mixed = weighted_sum(edge_softmax(scores, batch.stacked), values, batch.stacked)
         else:
-            age_keys, age_values = self._of_ages(batch)
+            ages = self.time(self.waves)
+            age_keys = self._by_head([linear(ages, _split(k)[0]) for k, _ in through])
+            age_values = self._by_head([linear(ages, _split(v)[0]) for _, v in through])
             weight = edge_softmax(scores + edge_dot(q, age_keys, batch.aged), batch.stacked)
             mixed = weighted_sum(weight, values, batch.stacked)
             mixed = mixed + weighted_sum(weight, age_values, batch.aged)
-        return self._update(hidden, batch.parted(gelu(mixed.flatten(1))))
+        return self._update(receiving, batch.parted(gelu(mixed.flatten(1))))
 
-    def _through_relations(
-        self, batch: GraphBatch, kqv: dict[str, tuple[Tensor, ...]]
-    ) -> tuple[Tensor, Tensor]:
-        """Keys (scaled by the prior) and values of every relation's senders, as ``stacked`` numbers them."""
-        keys, values = [], []
-        for kind in batch.relations:
-            k, _, v = kqv[kind[0]]
-            keys.append(self._mapped(k, self._key_map(kind)))
-            values.append(self._mapped(v, self.value_maps[self.numbers[kind]]))
-        return torch.cat(keys), torch.cat(values)
-
-    def _of_ages(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
-        """The same of the encodings of ages, as ``aged`` numbers them."""
-        assert self.time is not None  # noqa: S101 - for the type checker; the caller has asked
-        encoded: Tensor = self.time(self.waves)
-        keys, values = [], []
-        for kind in batch.relations:
-            project = self.kqv[self.types[kind[0]]]
-            k, _, v = self._split(project(encoded) - project.bias)
-            keys.append(self._mapped(k, self._key_map(kind)))
-            values.append(self._mapped(v, self.value_maps[self.numbers[kind]]))
-        return torch.cat(keys), torch.cat(values)
-
-    def _key_map(self, kind: EdgeType) -> Tensor:
+    def _through(self, kind: EdgeType, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """W_K A_r μ_r / √C and W_V M_r, each beside its bias: what a relation's senders say, in one product each."""
         number = self.numbers[kind]
         scale = self.prior[number] / math.sqrt(self.key_maps.shape[-1])
-        return self.key_maps[number] * scale[:, None, None]
+        then = torch.stack([self.key_maps[number] * scale[:, None, None], self.value_maps[number]])
+        first = maps[::2].reshape(2, self.heads, -1, maps.shape[2])
+        keys, values = (then.transpose(2, 3) @ first).flatten(1, 2)
+        return keys, values
 
-    @staticmethod
-    def _mapped(x: Tensor, maps: Tensor) -> Tensor:
-        """(n, H, C) by (H, C, C) to (n, H, C)."""
-        return torch.bmm(x.transpose(0, 1), maps).transpose(0, 1)
+    def _by_head(self, parts: list[Tensor]) -> Tensor:
+        """One after another, the width taken apart into heads."""
+        joined = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return joined.view(len(joined), self.heads, joined.shape[1] // self.heads)
 
-    def _split(self, kqv: Tensor) -> tuple[Tensor, ...]:
-        return tuple(
-            part.reshape(len(part), self.heads, part.shape[1] // self.heads) for part in kqv.chunk(3, dim=1)
-        )
-
-    def _update(self, hidden: dict[str, Tensor], mixed: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _update(self, receiving: dict[str, Tensor], mixed: dict[str, Tensor]) -> dict[str, Tensor]:
         updated = {}
-        for name, x in hidden.items():
+        for name, x in receiving.items():
             number = self.types[name]
-            share = torch.sigmoid(self.skip[number])
-            updated[name] = share * self.out[number](mixed[name]) + (1 - share) * x
+            updated[name] = torch.lerp(x, self.out[number](mixed[name]), torch.sigmoid(self.skip[number]))
         return updated
+
+
+def _maps(project: Any) -> Tensor:
+    """W_K, W_Q and W_V of a node type, each beside its bias: (3, width, width + 1)."""
+    return torch.cat([project.weight, project.bias[:, None]], dim=1).view(3, len(project.bias) // 3, -1)
+
+
+def _split(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """The map, and its bias."""
+    return maps[:, :-1], maps[:, -1]
 
 
 def sinusoids(count: int, width: int) -> Tensor:

@@ -13,7 +13,7 @@ from marigram.graph.layers.batch import GraphBatch
 
 
 class TypedLayer(Protocol):
-    """A module that maps one state for each node type to one for each node type."""
+    """A module that maps one state for each node to one for each node that receives, type by type."""
 
     def __call__(self, hidden: dict[str, Tensor], batch: GraphBatch) -> dict[str, Tensor]:
         """Apply it."""
@@ -39,12 +39,19 @@ class ByRelation(nn.Module):
         self.convolutions = nn.ModuleList(make() for _ in relations)
 
     def forward(self, hidden: dict[str, Tensor], batch: GraphBatch) -> dict[str, Tensor]:
-        """Map (n, width) for each node type to the same."""
+        """Map (n, width) for each node type to the same of those nodes that receive."""
         said: dict[str, list[Tensor]] = {name: [] for name in hidden}
+        receiving = {
+            name: x if len(x) == batch.kept[name] else x[: batch.kept[name]] for name, x in hidden.items()
+        }
         for kind, adjacency in batch.relations.items():
             convolution = self.convolutions[self.numbers[kind]]
-            said[kind[2]].append(convolution(hidden[kind[0]], hidden[kind[2]], adjacency))
-        return {name: torch.stack(parts).mean(0) if parts else hidden[name] for name, parts in said.items()}
+            said[kind[2]].append(convolution(hidden[kind[0]], receiving[kind[2]], adjacency))
+        return {name: _mean(parts) if parts else receiving[name] for name, parts in said.items()}
+
+
+def _mean(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.stack(parts).mean(0)
 
 
 @final
