@@ -241,7 +241,8 @@ class Pipeline:
     def _judge(self, batch: Batch) -> bool:
         """Deal with one batch; False when nobody listens any more."""
         ours = batch if self._sieve is None else self._sieve.of(batch)
-        keys = None if ours.key_codes is None else (ours.key_codes, ours.key_names)
+        names = ours.key_names if self._sieve is None else self._sieve.names
+        keys = None if ours.key_codes is None else (ours.key_codes, names)
         verdicts = self._fleet.update(keys, ours.values, ours.times, ours.ids)
         self._outputs.write(verdicts, ours.rejects)
         for notice in batch.notices:

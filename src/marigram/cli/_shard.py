@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Final, final
 
@@ -24,6 +25,7 @@ from marigram.events import Batch, KeyNames, Schema
 BUCKETS: Final = 4096
 """Virtual buckets; never to be changed, because the states of runs depend on it."""
 MOST: Final = 1024
+_FOREIGN: Final = -1
 _FORM = re.compile(r"(\d{1,4})/(\d{1,4})")
 
 
@@ -86,38 +88,50 @@ class Sieve:
     ----------
     shard
         Whose; the first one also tells the lines that cannot be used, for these have no key.
+
+    Attributes
+    ----------
+    names
+        The process's own keys in the order of their first appearance, which the codes of :meth:`of` number: as many
+        names as there are keys, one behind another, are looked up at once.
     """
 
     def __init__(self, shard: Shard) -> None:
+        self.names: list[str] = []
         self._shard = shard
-        self._names: KeyNames | None = None
-        self._ours = np.zeros(0, np.bool_)
+        self._all: KeyNames | None = None
+        self._codes = np.zeros(0, np.int64)
         self._known = 0
 
     def of(self, batch: Batch) -> Batch:
-        """Return a batch without the rows and rejects of other processes."""
+        """Return a batch without the rows and rejects of other processes; its codes are those of :attr:`names`."""
         if batch.key_codes is None:
             raise ValueError("events without keys cannot be shared out")
         self._learn(batch.key_names)
-        keep = np.flatnonzero(self._ours[batch.key_codes])
+        codes = self._codes[batch.key_codes]
+        keep = np.flatnonzero(codes >= 0)
         return replace(
             batch,
             values=batch.values[keep],
             times=None if batch.times is None else batch.times[keep],
-            key_codes=batch.key_codes[keep],
+            key_codes=codes[keep],
             ids=None if batch.ids is None else batch.ids[keep],
             rejects=batch.rejects if self._shard.number == 1 else [],
         )
 
     def _learn(self, names: KeyNames) -> None:
-        """Find the buckets of names that came since the last batch."""
-        if names is not self._names:
-            self._names, self._known = names, 0
+        """Number those of the names that came since the last batch that are the process's own."""
+        if names is not self._all:
+            self._all, self._known, self.names = names, 0, []
         count = len(names)
-        if count > len(self._ours):
-            self._ours = np.concatenate([self._ours, np.zeros(count, np.bool_)])
+        if count > len(self._codes):
+            self._codes = np.concatenate([self._codes, np.full(count, _FOREIGN)])
         if count > self._known:
-            self._ours[self._known : count] = self._shard.owns(buckets_of(names[self._known : count]))
+            new = names[self._known : count]
+            ours = self._shard.owns(buckets_of(new))
+            first = len(self.names)
+            self.names += compress(new, ours)
+            self._codes[self._known : count] = np.where(ours, first + np.cumsum(ours) - 1, _FOREIGN)
             self._known = count
 
 
@@ -127,7 +141,7 @@ def buckets_of(names: Sequence[str]) -> NDArray[np.int64]:
     >>> buckets_of(["web-1", "web-2"]).tolist()
     [2408, 2258]
     """
-    hashes = np.fromiter((zlib.crc32(name.encode()) for name in names), np.int64, len(names))
+    hashes = np.fromiter(map(zlib.crc32, map(str.encode, names)), np.int64, len(names))
     return hashes % BUCKETS
 
 
