@@ -101,7 +101,7 @@ class Round:
 
     def _taken(self, loop: Loop) -> tuple[int, int, int]:
         """Events that are new, rows that were refused, labels that are new."""
-        taken, refused = loop.take_files(self.sources)
+        taken, refused = loop.take_files(self.sources) if self.sources else (0, 0)
         if self.sources or not is_service(self.state):
             return taken, refused, 0
         new, words = loop.take_service(self.state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -39,6 +40,15 @@ def test_a_word_that_was_taken_back_does_not_come_again_with_its_old_time(tmp_pa
     assert book.add(label("event", "e1", "false", at=20))
     assert not book.add(label("event", "e1", "true", at=10))  # as a service tells it at every round
     assert book.add(label("event", "e1", "true", at=30))
+
+
+def test_one_word_on_an_alert_whose_peak_moves_is_one_label(tmp_path: Path) -> None:
+    book = LabelBook(tmp_path / "labels.jsonl")
+    first = Label(of="event", subject="web#4", word="true", by="ann", at=10, origin="alert-1")
+    assert book.add(first)
+    assert not book.add(msgspec.structs.replace(first, subject="web#9"))
+    assert book.add(msgspec.structs.replace(first, subject="web#9", at=20, word="false"))
+    assert book.add(msgspec.structs.replace(first, subject="web#9", origin="alert-2"))
 
 
 @pytest.mark.parametrize("lost", [1, 7, 40])

@@ -58,6 +58,8 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
         Labels spent, from 0: 1 for a question that somebody answered.
     note
         In the person's own words.
+    origin
+        The alert that it was said of elsewhere, whose one word is kept once though its peak may move.
     """
 
     of: Of
@@ -67,6 +69,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     cost: float = 1.0
     note: str = ""
+    origin: str = ""
 
     def __post_init__(self) -> None:
         if not self.subject or not self.by:
@@ -94,6 +97,10 @@ class LabelBook:
         with self._locked() as handle:
             content = _read(handle)
             known, whole = _parsed(content)
+            if label.origin and any(
+                (k.origin, k.by, k.at) == (label.origin, label.by, label.at) for k in known
+            ):
+                return False
             last = [k for k in known if (k.of, k.subject, k.by) == (label.of, label.subject, label.by)]
             if last and (
                 last[-1].word == label.word or (label.word, label.at) in {(k.word, k.at) for k in last}

@@ -39,9 +39,9 @@ class _Verdict(msgspec.Struct):
 
 
 class _Alert(msgspec.Struct):
+    id: str
     key: str
     peak_seq: int
-    flagged_seq: int | None
     verdict: _Verdict
     word: _Said | None = None
 
@@ -90,8 +90,9 @@ def labels_of_service(state: Path) -> list[Label]:
             subject = event_id(alert.key, alert.peak_seq, alert.verdict.id)
             said = alert.word
             label = Label(
-                of="event", subject=subject, word=said.label, by=said.by, at=said.at, note=said.note
-            )
+                of="event", subject=subject, word=said.label, by=said.by, at=said.at, note=said.note,
+                origin=alert.id,
+            )  # fmt: skip
             found.append(label)
     return sorted(found, key=lambda label: label.at)
 
