@@ -82,6 +82,48 @@ def test_questions_are_of_new_events_none_twice(scene: tuple[Described, np.ndarr
     assert not set(found) & set(rows.tolist())
 
 
+def test_questions_are_the_ones_that_take_most_from_the_variance_of_all(
+    scene: tuple[Described, np.ndarray, np.ndarray],
+) -> None:
+    rows = np.arange(0, 50, 5)
+    model, prior = fitted(scene, rows)
+    points = model.scale.placed(scene[0])
+    first, second = questions(model, points, model.logits(points, prior), rows, count=2)
+    kernel, noise = points.kernel(points, model.settings), model.settings.noise
+
+    def total(known: list[int]) -> float:
+        among = kernel[np.ix_(known, known)] + noise * np.eye(len(known))
+        left = kernel - kernel[:, known] @ np.linalg.solve(among, kernel[known])
+        return float(np.diag(left).sum())
+
+    told, free = rows.tolist(), [row for row in range(len(points)) if row not in rows]
+    for question in (first, second):
+        falls = np.array([total(told) - total([*told, row]) for row in free])
+        assert free[int(np.argmax(falls))] == question.event
+        assert question.gain == pytest.approx(falls.max(), rel=1e-3)
+        told.append(question.event)
+
+
+def test_of_many_events_the_top_alerts_are_looked_at(
+    scene: tuple[Described, np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marigram.bridge.loop.asking.POOL", 20)
+    model, prior = fitted(scene, np.arange(0))
+    points = model.scale.placed(scene[0])
+    top = np.arange(30, 36)
+    asked = questions(model, points, prior, np.arange(0), count=20, top=top)
+    assert set(top.tolist()) < {question.event for question in asked}
+    assert len(asked) == 20
+
+
+def test_a_version_of_before_there_was_a_power_says_what_it_said(
+    scene: tuple[Described, np.ndarray, np.ndarray],
+) -> None:
+    meta, arrays = fitted(scene, np.arange(0, 50, 5))[0].packed()
+    assert meta["settings"].pop("power") == 3
+    assert Process.unpacked(meta, arrays).settings.power == 1
+
+
 def test_counts_of_the_recent_past_are_those_of_a_slow_count() -> None:
     rng = np.random.default_rng(4)
     time = np.sort(rng.integers(0, 5000, 120))
@@ -109,3 +151,5 @@ def test_settings_out_of_range_are_refused() -> None:
         ProcessSettings(length=0.0)
     with pytest.raises(ParameterError, match="base"):
         ProcessSettings(base=1.5)
+    with pytest.raises(ParameterError, match="power"):
+        ProcessSettings(power=0)

@@ -1,17 +1,18 @@
-"""Which few events to ask a person about next: those whose label would teach most about what looks suspicious.
+"""Which few events to ask a person about next: those whose label would teach most about all others.
 
-    gain(i) = sum over j of w_j cov(i, j)^2 / (var(i) + r),   w_j = (rank of the score of j)^4,
+    gain(i) = sum over j of cov(i, j)^2 / (var(i) + r),
 
-the fall of the posterior variance of all events, each weighted by how suspicious it is (the A-optimal choice of
-D. Cohn, Z. Ghahramani, M. Jordan, "Active learning with statistical models", 1996, weighted). An event of which there
-are many like it, that look suspicious and of which nobody has said anything, comes first; the next choice knows what
-the one before will have told, so no two ask the same. The stream's top alerts are among the candidates always.
+the fall of the posterior variance of all events (the A-optimal choice of D. Cohn, Z. Ghahramani, M. Jordan, "Active
+learning with statistical models", 1996). An event of which there are many like it, and of which nobody has said
+anything, comes first; the next choice knows what the one before will have told, so no two ask the same. How suspicious
+an event looks has no part in it: what the streams are wrong about lies at both ends of their order, and one answer then
+corrects a whole cluster of false alerts, or finds one that the streams take for ordinary (experiments/bridge).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +21,8 @@ from marigram.bridge.loop.process import Placed, Process
 
 Doubles = NDArray[np.float64]
 
-CANDIDATES = 400
-"""Events that are looked at for each choice: the most suspicious and uncertain ones."""
-STEEP = 4
-"""How much more the suspicious count: the power of the rank."""
 POOL = 3000
-"""Events over which the gain is summed: more are drawn from at random."""
-
-
-_DOUBTS: Final = (
-    (0.8, "nothing like it was labelled yet"),
-    (0.4, "little is known of its like"),
-    (-1.0, "much is known of its like already"),
-)
+"""Events that are looked at and over which the gain is summed: more are drawn from at random."""
 
 
 @final
@@ -92,42 +82,34 @@ def questions(
     among
         Rows that may be asked about; None: all.
     top
-        Rows that are candidates whatever is thought of them: the streams' top alerts.
+        Rows that are looked at whatever the draw, up to half of what is: the streams' top alerts.
     seed
         Of the draw where there are more than :data:`POOL`.
     """
     rng = np.random.default_rng([seed, len(asked), 17])
     rows = np.arange(len(events)) if among is None else np.asarray(among)
-    kept = np.asarray([] if top is None else top, np.int64)
     if len(rows) > POOL:
-        rows = np.union1d(rng.choice(rows, POOL, replace=False), np.intersect1d(rows, kept))
+        kept = np.intersect1d(rows, np.asarray([] if top is None else top, np.int64))
+        kept = kept[np.argsort(-logits[kept], kind="stable")][: POOL // 2]
+        others = np.setdiff1d(rows, kept)
+        rows = np.union1d(rng.choice(others, POOL - len(kept), replace=False), kept)
     rows = rows.astype(np.int64)
     pool = events.take(rows)
     chance = 1 / (1 + np.exp(-np.clip(logits[rows], -30, 30)))
-    weight = _ranks(logits[rows]) ** STEEP
-    loadings = model.loadings(pool)
+    loadings, noise = model.loadings(pool), model.settings.noise
+    covariance = pool.kernel(pool, model.settings) - loadings @ loadings.T
     free = ~np.isin(rows, asked)
     found: list[Question] = []
     for _ in range(min(count, int(free.sum()))):
-        variance = np.maximum(1 - (loadings * loadings).sum(1), 1e-12)
-        merit = np.where(free, weight * variance, -1.0)
-        likely = np.argsort(-merit, kind="stable")[:CANDIDATES]
-        some = np.union1d(likely, np.flatnonzero(np.isin(rows, kept)))
-        some = some[free[some]]
-        joint = pool.take(some).kernel(pool, model.settings) - loadings[some] @ loadings.T
-        gain = (joint * joint) @ weight / (variance[some] + model.settings.noise)
-        best = int(np.argmax(gain))
-        here, row = int(some[best]), joint[best]
-        reach = float((np.abs(row) > 0.5 * np.sqrt(variance[here] * variance)).sum())
-        found.append(_question(int(rows[here]), chance[here], variance[here], reach, gain[best]))
+        variance = np.maximum(np.diag(covariance), 1e-12)
+        gain = np.where(free, np.einsum("ij,ij->i", covariance, covariance) / (variance + noise), -1.0)
+        here = int(np.argmax(gain))
+        told = covariance[here].copy()
+        reach = float((np.abs(told) > 0.5 * np.sqrt(variance[here] * variance)).sum())
+        found.append(_question(int(rows[here]), chance[here], variance[here], reach, gain[here]))
         free[here] = False
-        loadings = np.column_stack([loadings, row / np.sqrt(variance[here] + model.settings.noise)])
+        covariance -= np.outer(told, told / (variance[here] + noise))
     return found
-
-
-def _ranks(values: Doubles) -> Doubles:
-    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    return np.asarray((order + 0.5) / max(len(values), 1))
 
 
 def _question(event: int, chance: float, variance: float, reach: float, gain: float) -> Question:
@@ -145,4 +127,4 @@ def _question(event: int, chance: float, variance: float, reach: float, gain: fl
     )
 
 
-__all__ = ["CANDIDATES", "POOL", "STEEP", "Question", "questions"]
+__all__ = ["POOL", "Question", "questions"]

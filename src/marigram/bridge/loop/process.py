@@ -1,16 +1,18 @@
 """A Gaussian process over events whose mean is what the streams say: with no label it *is* the stream score.
 
     f(v) = m(v) + g(v),   g ~ GP(0, k),   m(v) = logit(rank of the stream score of v),
-    k(u, v) = exp(-d(u, v)^2 / (2 l^2)) (e + (1 - e) s(u, v)),
+    k(u, v) = exp(-d(u, v)^2 / (2 l^2)) (e + (1 - e) s(u, v)^p),
 
 where d^2 is the mean over groups of columns of the mean squared difference of ranks, and s is the cosine of the shared
-names, each weighted by how rare it is. A label is an observation of f at +Y or -Y with variance r, so that one
+names, each weighted by how rare it is; its power p, a whole number so that k stays a kernel, lets a label reach far
+only among events that share nearly all names. A label is an observation of f at +Y or -Y with variance r, so that one
 label moves its surroundings and nothing far away: the strong regularisation that few labels need. The posterior is the
 ordinary one (C. Rasmussen, C. Williams, "Gaussian Processes for Machine Learning", 2006, eq. 2.25 and 2.26).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, final
@@ -37,17 +39,20 @@ class ProcessSettings:
     Parameters
     ----------
     length
-        l, above 0 to 10, in ranks: 0.3 is about a third of the way from the lowest to the highest.
+        l, above 0 to 10, in ranks: 0.5 is half of the way from the lowest to the highest.
     base
         e, 0 to 1: how much events that share no name can tell of each other.
+    power
+        p, 1 to 10, whole: how many of the names two events must share to tell much of each other.
     observed
         Y, above 0 to 20: the logit that a label stands for.
     noise
         r, above 0 to 100: how little a label is believed.
     """
 
-    length: float = 0.3
+    length: float = 0.5
     base: float = 0.3
+    power: int = 3
     observed: float = 4.0
     noise: float = 0.1
 
@@ -59,6 +64,8 @@ class ProcessSettings:
                 )
         if not 0 <= self.base <= 1:
             raise ParameterError(f"base must be from 0 to 1, got {self.base!r}")
+        if self.power not in range(1, 11):
+            raise ParameterError(f"power must be a whole number from 1 to 10, got {self.power!r}")
 
 
 @final
@@ -168,7 +175,7 @@ class Placed:
             same = self.shared[:, c][:, None] == other.shared[:, c][None]
             alike += np.where(same, self.root[:, c][:, None] * other.root[:, c][None], 0)
         alike /= np.sqrt(self.total[:, None] * other.total[None])
-        return np.asarray(near * (settings.base + (1 - settings.base) * alike), np.float64)
+        return np.asarray(near * (settings.base + (1 - settings.base) * alike**settings.power), np.float64)
 
 
 @final
@@ -246,9 +253,9 @@ class Process:
 
     def packed(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return a header and arrays, for saving."""
-        s, k = self.settings, self.known
+        k = self.known
         meta = {
-            "settings": {"length": s.length, "base": s.base, "observed": s.observed, "noise": s.noise},
+            "settings": dataclasses.asdict(self.settings),
             "names": list(self.scale.names),
             "groups": list(self.scale.groups),
             "shared_names": list(self.scale.shared_names),
@@ -264,12 +271,13 @@ class Process:
     def unpacked(cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Return the process of :meth:`packed`; ``SnapshotError`` when its pieces do not belong together."""
         try:
+            settings = {"power": 1, **meta["settings"]}  # versions of before there was a power had none
             scale = Scale(
                 tuple(meta["names"]), tuple(meta["groups"]), arrays["points"], tuple(meta["shared_names"]),
                 arrays["hashes"], arrays["rarity"], arrays["scores"],
             )  # fmt: skip
             known = Placed(arrays["ranks"], arrays["shared"], arrays["root_rarity"], arrays["total"])
-            made = cls(scale, ProcessSettings(**meta["settings"]), known, arrays["weights"], arrays["root"])
+            made = cls(scale, ProcessSettings(**settings), known, arrays["weights"], arrays["root"])
         except (KeyError, TypeError) as error:
             raise SnapshotError(f"this is no model of the loop: {error}") from error
         if made.root.shape != (len(known), len(known)) or made.weights.shape != (len(known),):
