@@ -31,7 +31,7 @@ def cell(config: dict[str, Any], name: str, seed: int, arm: str) -> dict[str, An
     case: Case = _case(name)
     pool, judged = split_of(case, seed, config["pool"], config["tested"])
     found = curve(arm, case, pool, judged, config["budgets"], config["step"], seed)
-    return {"arm": arm, "seed": seed, "ap": [round(value, 5) for value in found]}
+    return {"arm": arm, "seed": seed, **found, "ap": [round(value, 5) for value in found["ap"]]}
 
 
 def cells(name: str) -> dict[str, dict[int, list[float]]]:
