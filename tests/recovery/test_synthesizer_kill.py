@@ -37,12 +37,12 @@ def test_killed_in_any_stage(stage: str, tmp_path: Path) -> None:
     whole = start("", tmp_path / "whole")
     first = start(tmp_path / "kept", tmp_path / "broken")
     until = time.monotonic() + 300
-    while not (tmp_path / "kept" / f"{stage}.mg").exists() and time.monotonic() < until:
+    while not (tmp_path / "kept" / f"{stage}.safetensors").exists() and time.monotonic() < until:
         time.sleep(0.01)
     first.send_signal(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
     assert not (tmp_path / "broken").exists()
     again = start(tmp_path / "kept", tmp_path / "broken")
     assert (whole.wait(), again.wait()) == (0, 0)
-    one, other = ((tmp_path / name / "synthesizer.mg").read_bytes() for name in ("whole", "broken"))
+    one, other = ((tmp_path / name / "synthesizer.safetensors").read_bytes() for name in ("whole", "broken"))
     assert one == other

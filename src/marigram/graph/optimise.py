@@ -21,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from marigram import snapshots
 from marigram.errors import ParameterError, SnapshotError
 from marigram.graph.adamw import AdamW, device_of, set_generator
 from marigram.graph.distributed.team import Team
+from marigram.graph.tensorfiles import SUFFIX, load_tensors, save_tensors
 
-_KIND = "graph-stage"
+_KIND, _VERSION = "synthesizer's stage", 2
 
 
 @final
@@ -107,21 +107,25 @@ class Checkpoint:
     def write(self, stage: str, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         """Keep the state of a stage in place of what was kept of it."""
         if self.folder is not None and self.team.first:
-            snapshots.save(self.folder / f"{stage}.mg", _KIND, {**meta, "mark": self.mark}, arrays)
+            save_tensors(self._path(stage), _KIND, _VERSION, {**meta, "mark": self.mark}, arrays)
 
     def read(self, stage: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the state of a stage; None when there is none.
 
         Raises ``SnapshotError`` when it is damaged or belongs to other data or settings.
         """
-        if self.folder is None or not (self.folder / f"{stage}.mg").exists():
+        if self.folder is None or not self._path(stage).exists():
             return None
-        meta, arrays = snapshots.load(self.folder / f"{stage}.mg", _KIND)
+        meta, arrays = load_tensors(self._path(stage), _KIND, _VERSION)
         if meta["mark"] != self.mark:
             raise SnapshotError(
                 f"{self.folder} is a checkpoint of other data or settings; name another folder or empty it"
             )
         return meta, arrays
+
+    def _path(self, stage: str) -> Path:
+        assert self.folder is not None  # noqa: S101 - for the type checker; callers have asked
+        return self.folder / f"{stage}{SUFFIX}"
 
 
 def optimise(

@@ -362,7 +362,7 @@ class Synthesizer:
     # --- saving ----------------------------------------------------------------------------------------------------
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write what was learned: JSON and arrays under one checksum; nothing in it can run."""
+        """Write what was learned, as one file of tensors and JSON with a checksum; nothing in it can run."""
         diffusion = None if self._diffusion is None else self._diffusion.packed()
         told = {"settings": asdict(self.settings), "target": self.target, "time_unit": self.time_unit}
         files.save(folder, {**told, "report": self.report}, self._ready(), diffusion)
@@ -371,7 +371,7 @@ class Synthesizer:
     def load(cls, folder: str | os.PathLike[str]) -> Synthesizer:
         """Read what :meth:`save` wrote; the graph is not needed.
 
-        Raises ``SnapshotError`` when it is damaged, of a newer version or nothing of the kind.
+        Raises ``SnapshotError`` when it is damaged, of another version or nothing of the kind.
         """
         told, drawing, diffusion = files.load(folder)
         settings = dict(told["settings"])

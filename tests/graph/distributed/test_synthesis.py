@@ -15,18 +15,18 @@ from tests.graph.synthesis.graphs import payments
 from torch import nn
 
 from marigram import graph as mgg
-from marigram import snapshots
 from marigram.errors import InputError, ParameterError, SnapshotError
-from marigram.graph.decoders.files import NAME
+from marigram.graph.decoders.files import NAME, VERSION
 from marigram.graph.distributed.team import Team
 from marigram.graph.optimise import Checkpoint, Plan, mixed, optimise
+from marigram.graph.tensorfiles import load_tensors
 
 QUICK: dict[str, Any] = {"budget": 0.03, "hops": 2, "width": 16, "latent": 16, "batches": 2}
 
 
 def arrays(fitted: mgg.Synthesizer, folder: Path) -> dict[str, np.ndarray]:
     fitted.save(folder)
-    return dict(snapshots.load(folder / NAME, "graph-synthesizer")[1])
+    return load_tensors(folder / NAME, "synthesizer", VERSION)[1]
 
 
 def kill_one(once: Path) -> None:
@@ -41,12 +41,12 @@ def kill_one(once: Path) -> None:
 def test_two_processes_learn_the_bits_of_one_and_go_on_after_kill_9(tmp_path: Path) -> None:
     one = arrays(mgg.Synthesizer(**QUICK).fit(payments()), tmp_path / "one")
     kept, stages = tmp_path / "kept", []
-    killer = threading.Thread(target=kill_one, args=[kept / "autoencoder.mg"])
+    killer = threading.Thread(target=kill_one, args=[kept / "autoencoder.safetensors"])
     killer.start()
     with pytest.raises(InputError, match="learning process 2 was ended by signal 9"):
         mgg.Synthesizer(**QUICK).fit(payments(), processes=2, checkpoint=kept)
     killer.join()
-    assert not (kept / "denoiser.mg").exists()
+    assert not (kept / "denoiser.safetensors").exists()
     again = mgg.Synthesizer(**QUICK).fit(payments(), processes=2, checkpoint=kept, tell=stages.append)
     assert stages == ["autoencoder", "decoders", "denoiser"]
     two = arrays(again, tmp_path / "two")

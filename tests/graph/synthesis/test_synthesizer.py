@@ -13,6 +13,8 @@ from tests.graph.synthesis.graphs import KIND, payments, social
 from marigram import graph as mgg
 from marigram.errors import InputError, ParameterError, SnapshotError
 from marigram.graph.data import Part
+from marigram.graph.decoders.files import NAME
+from marigram.graph.tensorfiles import save_tensors
 
 QUICK = {"budget": 0.01, "hops": 2, "width": 16, "latent": 16}
 
@@ -175,11 +177,17 @@ def test_a_saved_synthesizer_draws_the_same(
         again = mgg.Synthesizer.load(tmp_path / str(number))
         same(fitted.sample(15, guidance=2.0), again.sample(15, guidance=2.0))
         assert again.settings == fitted.settings
-    path = tmp_path / "0" / "synthesizer.mg"
+    path = tmp_path / "0" / NAME
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(SnapshotError):
+    with pytest.raises(SnapshotError, match="damaged"):
+        mgg.Synthesizer.load(tmp_path / "0")
+    path.write_bytes(content[:-100])
+    with pytest.raises(SnapshotError, match="cut short"):
+        mgg.Synthesizer.load(tmp_path / "0")
+    save_tensors(path, "synthesizer", 1, {}, {})
+    with pytest.raises(SnapshotError, match="is of version 1; this marigram reads 2"):
         mgg.Synthesizer.load(tmp_path / "0")
     with pytest.raises(SnapshotError, match="no synthesizer"):
         mgg.Synthesizer.load(tmp_path)

@@ -1,4 +1,4 @@
-"""A synthesizer as a folder of one container: a JSON header and arrays under one checksum, nothing that can run."""
+"""A synthesizer as a folder of one file: weights and arrays as safetensors, the rest as JSON, under one checksum."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from marigram import snapshots
 from marigram.errors import SnapshotError
 from marigram.graph.data import Columns, EdgeType
 from marigram.graph.decoders.drafts import Known
@@ -19,12 +18,13 @@ from marigram.graph.decoders.drawing import Drawing
 from marigram.graph.decoders.edges import no_rows, packed_edges, unpacked_edges
 from marigram.graph.decoders.nodes import NodeDecoder, packed_columns, unpacked_columns
 from marigram.graph.decoders.training import Decoders
+from marigram.graph.tensorfiles import SUFFIX, load_tensors, save_tensors
 
 Packed = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
-NAME = "synthesizer.mg"
-VERSION = 1
-_KIND = "graph-synthesizer"
+NAME = f"synthesizer{SUFFIX}"
+VERSION = 2
+_KIND = "synthesizer"
 _ARRAYS = (
     "rows", "mean", "spread", "classes", "joinable", "degrees", "sent", "time", "values", "centre", "scale",
 )  # fmt: skip
@@ -34,7 +34,7 @@ def save(
     folder: str | os.PathLike[str], about: Mapping[str, Any], drawing: Drawing, diffusion: Packed | None
 ) -> None:
     """Write a synthesizer: what there is to say of it, its decoders and the real nodes' latents, its diffusion."""
-    meta: dict[str, Any] = {"version": VERSION, "about": dict(about), "aspects": sorted(drawing.aspects)}
+    meta: dict[str, Any] = {"about": dict(about), "aspects": sorted(drawing.aspects)}
     arrays: dict[str, NDArray[Any]] = {}
     meta["relations"] = [list(kind) for kind in drawing.decoders.relations]
     meta["columns"] = _keep("columns", map(packed_columns, drawing.columns.values()), arrays)
@@ -45,7 +45,7 @@ def save(
     arrays |= {f"decoders/{name}": array for name, array in weights.items()}
     meta["diffusion"] = _keep("diffusion", [] if diffusion is None else [diffusion], arrays)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    snapshots.save(Path(folder) / NAME, _KIND, meta, arrays)
+    save_tensors(Path(folder) / NAME, _KIND, VERSION, meta, arrays)
 
 
 def load(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], Drawing, Packed | None]:
@@ -53,9 +53,7 @@ def load(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], Drawing, Packe
     path = Path(folder) / NAME
     if not path.is_file():
         raise SnapshotError(f"{folder} holds no synthesizer: it has no {NAME}")
-    meta, arrays = snapshots.load(path, _KIND)
-    if meta.get("version") != VERSION:
-        raise SnapshotError(f"{path} is of version {meta.get('version')}; this marigram reads {VERSION}")
+    meta, arrays = load_tensors(path, _KIND, VERSION)
     types, about = meta["types"], meta["about"]
     columns = {
         name: unpacked_columns(inner, _part(f"columns/{number}/", arrays))

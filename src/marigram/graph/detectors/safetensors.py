@@ -7,8 +7,9 @@ is needed (https://github.com/huggingface/safetensors, "Format").
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -26,19 +27,30 @@ _ABOUT = "__metadata__"
 
 def pack_tensors(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, str]) -> bytes:
     """Return a file of named arrays and texts; ``SnapshotError`` for a type that the format does not know."""
+    sink = io.BytesIO()
+    write_tensors(sink, arrays, about)
+    return sink.getvalue()
+
+
+def write_tensors(sink: BinaryIO, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, str]) -> None:
+    """Write what :func:`pack_tensors` returns, array by array."""
     header: dict[str, Any] = {_ABOUT: dict(about)}
-    parts: list[bytes] = []
     end = 0
-    # the widest types first, so that each array lies where its type wants it
-    for name, array in sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
+    for name, array in in_order(arrays):
         if array.dtype not in _NAMES or name == _ABOUT:
             raise SnapshotError(f"an array {name!r} of {array.dtype} cannot be saved")
-        parts.append(np.ascontiguousarray(array).tobytes())
-        place = [end, end := end + len(parts[-1])]
+        place = [end, end := end + array.nbytes]
         header[name] = {"dtype": _NAMES[array.dtype], "shape": list(array.shape), "data_offsets": place}
     text = msgspec.json.encode(header)
     text += b" " * (-len(text) % 8)
-    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+    sink.write(len(text).to_bytes(8, "little") + text)
+    for _, array in in_order(arrays):
+        sink.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+
+
+def in_order(arrays: Mapping[str, NDArray[Any]]) -> list[tuple[str, NDArray[Any]]]:
+    """Return arrays as they lie in a file: the widest types first, so that each lies where its type wants it."""
+    return sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
 
 
 def unpack_tensors(content: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -63,4 +75,4 @@ def unpack_tensors(content: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, s
     return arrays, about
 
 
-__all__ = ["pack_tensors", "unpack_tensors"]
+__all__ = ["in_order", "pack_tensors", "unpack_tensors", "write_tensors"]
