@@ -88,7 +88,7 @@ def test_a_page_loads_from_this_machine_alone_and_axe_has_nothing_serious(
         url for url in page.asked if not url.startswith((home, home.replace("http", "ws"), "data:", "blob:"))
     ]
     assert page.wrong == []
-    assert findings(page) == []
+    assert_nothing_serious(page)
 
 
 def test_the_page_of_an_alert_has_nothing_serious_either(page: Any) -> None:
@@ -96,8 +96,16 @@ def test_the_page_of_an_alert_has_nothing_serious_either(page: Any) -> None:
     page.locator("table.rows td.text a").first.click()
     page.get_by_role("button", name="Acknowledge").wait_for()
     page.wait_for_load_state("networkidle")
-    assert findings(page) == []
+    assert_nothing_serious(page)
     assert page.wrong == []
+
+
+def assert_nothing_serious(page: Any) -> None:
+    """In both themes."""
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        page.locator(f":root[data-theme={theme}]").wait_for()
+        assert findings(page) == []
 
 
 def findings(page: Any) -> list[tuple[str, list[str]]]:
@@ -109,6 +117,46 @@ def findings(page: Any) -> list[tuple[str, list[str]]]:
         for one in found
         if one["impact"] in SERIOUS
     ]
+
+
+def test_the_theme_is_that_of_the_system_until_it_is_chosen(page: Any) -> None:
+    page.emulate_media(color_scheme="dark")
+    show(page, "key?key=web-2")
+    wait_for_light(page, over=150)  # the first page of all: charts follow what the browser says
+    assert background(page) == "rgb(13, 17, 23)"
+    page.get_by_role("button", name="Light", exact=True).press("Enter")
+    wait_for_light(page, under=150)
+    assert background(page) == "rgb(255, 255, 255)"
+    show(page, "alerts")
+    assert background(page) == "rgb(255, 255, 255)"
+    page.emulate_media(color_scheme="light")
+    page.get_by_role("button", name="Dark", exact=True).click()
+    show(page, "key?key=web-2")
+    wait_for_light(page, over=150)
+    assert page.wrong == []
+
+
+def background(page: Any) -> str:
+    return str(page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
+
+
+def wait_for_light(page: Any, over: int = -1, under: int = 256) -> None:
+    """Wait until the line of the chart, the most of what is drawn but the band, is that light: 0 to 255."""
+    page.locator("canvas").wait_for()
+    page.wait_for_function(
+        """([over, under]) => {
+            const canvas = document.querySelector("canvas"), pen = canvas.getContext("2d");
+            const [left, width] = [canvas.width * 0.5, canvas.width * 0.3];
+            const seen = pen.getImageData(left, canvas.height * 0.2, width, canvas.height * 0.55).data;
+            let sum = 0, count = 0;
+            for (let i = 0; i < seen.length; i += 4) {
+                const spread = Math.max(...seen.slice(i, i + 3)) - Math.min(...seen.slice(i, i + 3));
+                if (seen[i + 3] > 200 && spread < 30) { sum += seen[i]; count += 1; }
+            }
+            return count > 50 && sum / count > over && sum / count < under;
+        }""",
+        arg=[over, under],
+    )
 
 
 def test_events_are_never_html(page: Any) -> None:

@@ -60,8 +60,13 @@ def page(home: str) -> Iterator[Any]:
 
 
 def serious(page: Any) -> list[str]:
+    """Return what axe finds in either theme."""
     page.add_script_tag(content=AXE.read_text())
-    found = page.evaluate("() => axe.run()")["violations"]
+    found = []
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme=theme)
+        page.locator(f":root[data-theme={theme}]").wait_for()
+        found += page.evaluate("() => axe.run()")["violations"]
     return [one["id"] for one in found if one["impact"] in ("serious", "critical")]
 
 

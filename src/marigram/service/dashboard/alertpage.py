@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fastapi import Request
-from nicegui import ui
 from nicegui.element import Element
 
 from marigram.service.alerts import schemas, tables
@@ -81,8 +80,7 @@ async def chart_of(page: Page, about: Alert) -> None:
     if not len(around):
         text("p", "No event of this key is stored any more.", "empty")
         return
-    chart = ui.echart(series_options(around)).classes("chart")
-    chart.props.update({"role": "img", "aria-label": f"Series of {about.key}: {told_in_words(around)}"})
+    page.chart(series_options(around), f"Series of {about.key}: {told_in_words(around)}")
 
 
 def _fill(bar: Element, known: Element, page: Page, found: Alert) -> None:

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from fastapi import Request
-from nicegui import ui
 
 from marigram.bridge.loop.around import Neighbourhood
 from marigram.bridge.loop.labels import Word
@@ -122,12 +121,10 @@ def _show(page: Page, told: Told) -> None:
             word_buttons(page, "case", str(one.number))
     text("h2", "What happened around it")
     lines = [(x.time, x.score, x.name, x.word, x.inside) for x in told.lines]
-    chart = ui.echart(timeline_options(lines)).classes("chart low")
-    chart.props.update({"role": "img", "aria-label": _timeline_in_words(told)})
+    page.chart(timeline_options(lines), _timeline_in_words(told), "low")
     text("h2", "Two hops, as of its time")
     said = {x.row: x.word for x in told.lines if x.word}
-    drawing = ui.echart(around_options(told.place, said, told.names)).classes("chart")
-    drawing.props.update({"role": "img", "aria-label": f"Neighbourhood: {told.place.in_words()}"})
+    page.chart(around_options(told.place, said, told.names), f"Neighbourhood: {told.place.in_words()}")
     text("p", told.place.in_words(), "muted")
     text("h2", "Context")
     facts(_facts(told))
@@ -213,7 +210,7 @@ def word_buttons(page: Page, of: str, subject: str) -> None:
 
 def _case_row(one: Case) -> None:
     text("td", f"{one.suspicion:.0%}", "number")
-    with tag("td", "key"):
+    with tag("td", "key finding"):
         link(one.finding, "case", number=str(one.number))
     text("td", f"{one.actor} {one.action}", "text")
     text("td", str(one.rows), "number")

@@ -7,7 +7,6 @@ from typing import Final
 import msgspec
 import numpy as np
 from fastapi import Request
-from nicegui import ui
 
 from marigram.service.alerts import tables
 from marigram.service.alerts.alert import Alert
@@ -67,8 +66,7 @@ async def key(request: Request, key: str = "", coordinate: int = 0) -> None:
         line = text("p", _state(history), "muted")
         if history.d > 1:
             _coordinates(key, history.d, coordinate)
-        chart = ui.echart(series_options(history, coordinate)).classes("chart")
-        chart.props.update({"role": "img", "aria-label": f"Series of {key}: {told_in_words(history)}"})
+        chart = page.chart(series_options(history, coordinate), f"Series of {key}: {told_in_words(history)}")
         text("h2", "The last event")
         last = tag("div")
         text("h2", "Alerts of this key")
@@ -91,10 +89,7 @@ async def key(request: Request, key: str = "", coordinate: int = 0) -> None:
                 return
             seen[:], history = newest, fresh
             line.text = _state(fresh)
-            chart.options.clear()
-            chart.options.update(series_options(fresh, coordinate))
-            chart.props["aria-label"] = f"Series of {key}: {told_in_words(fresh)}"
-            chart.update()
+            page.redraw(chart, series_options(fresh, coordinate), f"Series of {key}: {told_in_words(fresh)}")
             last.clear()
             with last:
                 facts(_last_event(fresh))

@@ -42,12 +42,16 @@ _HEADERS: Final = (
 _FORM: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Log in · marigram</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body {{ margin: 15vh auto 0; max-width: 24rem; padding: 0 1rem; color: #1f2328;
+<meta name="color-scheme" content="light dark">
+<style>body {{ margin: 15vh auto 0; max-width: 24rem; padding: 0 1rem; color: #1f2328; background: #fff;
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Arial, sans-serif; }}
 h1 {{ font-size: 1.4rem; }} label {{ display: block; color: #57606a; }}
 input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .5rem; border-radius: 6px;
   border: 1px solid #8c959f; }} button {{ margin-top: .75rem; background: #1f2328; color: #fff; }}
-:focus-visible {{ outline: 3px solid #0969da; outline-offset: 2px; }} .wrong {{ color: #a40e26; }}</style></head>
+:focus-visible {{ outline: 3px solid #0969da; outline-offset: 2px; }} .wrong {{ color: #a40e26; }}
+@media (prefers-color-scheme: dark) {{ body {{ color: #e6edf3; background: #0d1117; }} label {{ color: #9aa4af; }}
+  input {{ color: inherit; background: #161b22; }} button {{ background: #e6edf3; color: #0d1117; }}
+  .wrong {{ color: #ff8f88; }} }}</style></head>
 <body><main><h1>marigram</h1><form method="post" action="login">{told}
 <label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>

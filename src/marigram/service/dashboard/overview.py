@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from fastapi import Request
-from nicegui import ui
 
 from marigram.service.alerts import tables
 from marigram.service.alerts.alert import Alert
@@ -60,8 +59,7 @@ async def overview(request: Request) -> None:
             ("No alert in that time.", len(_KEYS)),
         )
         text("h2", f"Alerts by hour, of the last {_HOURS} hours")
-        chart = ui.echart(rate_options({}, 0, _HOURS)).classes("chart low")
-        chart.props.update({"role": "img", "aria-label": "Alerts by hour"})
+        chart = page.chart(rate_options({}, 0, _HOURS), "Alerts by hour", "low")
         text("h2", "Told against the budget")
         budgets = Rows(
             table(
@@ -82,10 +80,7 @@ async def overview(request: Request) -> None:
                 tiles[name].text = value
             rows.show(alerts)
             ranked.show(keys)
-            chart.options.clear()
-            chart.options.update(rate_options(*counts))
-            chart.props["aria-label"] = _in_words(counts[0])
-            chart.update()
+            page.redraw(chart, rate_options(*counts), _in_words(counts[0]))
             budgets.show(told)
 
         await look()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import nicegui
 from fastapi import FastAPI
 from nicegui import ui
 
@@ -42,6 +43,9 @@ for _path, _page in _PAGES.items():
 @cache
 def pages() -> FastAPI:
     """Return the application that serves the pages and all they need, from this machine: a process has one."""
+    nicegui.app.config.quasar_config["loadingBar"]["skipHijack"] = (
+        True  # a bar that screen readers find no name of
+    )
     inner = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     ui.run_with(
         inner,
