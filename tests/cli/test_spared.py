@@ -35,3 +35,14 @@ def test_pandas_that_is_there_already_stays() -> None:
 
     _spared.spare_pandas()
     assert sys.modules["pandas"] is pd
+
+
+def test_what_is_hidden_is_absent_for_good() -> None:
+    code = (
+        "from marigram.cli._spared import hide; hide(); import pyarrow as pa; pa.array(['a']); import pandas"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert "No module named 'pandas'" in done.stderr.splitlines()[-1]

@@ -22,23 +22,10 @@ def main() -> None:
     gc.set_threshold(100_000)  # imports make hundreds of thousands of objects that stay: nothing to collect
     elsewhere = any(word.startswith("--engine") for word in sys.argv)  # Spark speaks pandas
     if _ALONE.intersection(sys.argv[1:2]) and not elsewhere:
-        sys.meta_path.insert(0, _Guests)
+        from marigram.cli._spared import hide
+
+        hide()
 
     from marigram.cli.app import app
 
     app(prog_name="marigram")
-
-
-class _Guests:
-    """Makes installed packages that marigram does not use look absent.
-
-    pyarrow imports pandas and Numba imports SciPy wherever they are installed, which costs a second at every start.
-    """
-
-    NAMES = frozenset(("pandas", "scipy"))
-
-    @classmethod
-    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG003 - the protocol
-        """Refuse to find them; leave everything else to those who come after."""
-        if name in cls.NAMES:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)

@@ -1,7 +1,9 @@
-"""Packages that others import without need, spared: a service starts in half a second less.
+"""SciPy and pandas, which others import without need and which cost a second at every start, are spared.
 
 Numba imports SciPy's linear algebra to find out whether it is there, PyArrow imports pandas before it looks at the
-first array. Both are found out here without an import. Whoever compiles linear algebra later has it all the same.
+first array.  A command that uses nothing but what marigram depends on hides both for good (:func:`hide`).  A service
+may need them later, for the graph half: there both questions are answered without an import (:func:`spare_scipy`,
+:func:`spare_pandas`), and whoever asks later has them all the same.
 """
 
 from __future__ import annotations
@@ -12,6 +14,23 @@ import warnings
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+
+
+class _Absent:
+    """A finder of modules that finds none of these."""
+
+    NAMES = frozenset(("pandas", "scipy"))
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG003 - the protocol
+        """Refuse to find them; leave everything else to those who come after."""
+        if name in cls.NAMES:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def hide() -> None:
+    """Make the packages look absent, for as long as the process lives."""
+    sys.meta_path.insert(0, _Absent)
 
 
 def spare_scipy() -> None:
@@ -45,4 +64,4 @@ def spare_pandas() -> None:
         del sys.modules["pandas"]
 
 
-__all__ = ["spare_pandas", "spare_scipy"]
+__all__ = ["hide", "spare_pandas", "spare_scipy"]
