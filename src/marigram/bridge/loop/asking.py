@@ -96,17 +96,43 @@ def questions(
     rows = rows.astype(np.int64)
     pool = events.take(rows)
     chance = 1 / (1 + np.exp(-np.clip(logits[rows], -30, 30)))
-    loadings, noise = model.loadings(pool), model.settings.noise
+    loadings = model.loadings(pool)
     covariance = pool.kernel(pool, model.settings) - loadings @ loadings.T
-    free = ~np.isin(rows, asked)
-    found: list[Question] = []
+    told = most_telling(covariance, ~np.isin(rows, asked), model.settings.noise, count)
+    return [
+        _question(int(rows[here]), chance[here], variance, reach, gain)
+        for here, variance, reach, gain in told
+    ]
+
+
+def most_telling(
+    covariance: Doubles, free: NDArray[np.bool_], noise: float, count: int
+) -> list[tuple[int, float, float, float]]:
+    """Choose events one after another, each knowing what those before it will have told.
+
+    Parameters
+    ----------
+    covariance
+        (n, n) posterior covariance of the events; what the chosen ones will have told is taken from it in place.
+    free
+        (n,) which may be chosen; the chosen ones are no longer.
+    noise
+        Variance of a label.
+    count
+        How many to choose; fewer where fewer are free.
+
+    Returns
+    -------
+    Of each its row, its variance, how many events it tells of, and its gain.
+    """
+    found: list[tuple[int, float, float, float]] = []
     for _ in range(min(count, int(free.sum()))):
         variance = np.maximum(np.diag(covariance), 1e-12)
         gain = np.where(free, np.einsum("ij,ij->i", covariance, covariance) / (variance + noise), -1.0)
         here = int(np.argmax(gain))
         told = covariance[here].copy()
         reach = float((np.abs(told) > 0.5 * np.sqrt(variance[here] * variance)).sum())
-        found.append(_question(int(rows[here]), chance[here], variance[here], reach, gain[here]))
+        found.append((here, float(variance[here]), reach, float(gain[here])))
         free[here] = False
         covariance -= np.outer(told, told / (variance[here] + noise))
     return found
@@ -127,4 +153,4 @@ def _question(event: int, chance: float, variance: float, reach: float, gain: fl
     )
 
 
-__all__ = ["POOL", "Question", "questions"]
+__all__ = ["POOL", "Question", "most_telling", "questions"]
