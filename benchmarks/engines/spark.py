@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from marigram.engines.spark import detect, session
+from marigram.engines.spark.detecting import PAGE
 
 SCHEMA = "host string, ts timestamp, load double"
 START = 1_700_000_000_000_000
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=6)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--buckets", type=int, default=16)
+    parser.add_argument("--page", type=int, default=PAGE)
     told = parser.parse_args()
     shutil.rmtree(told.folder, ignore_errors=True)
     kinds = steady(told) if told.what == "steady" else touched(told)
@@ -91,7 +93,7 @@ def run(told: argparse.Namespace, kinds: Sequence[str]) -> list[dict[str, Any]]:
     spark.sparkContext.setLogLevel("ERROR")
     folder = str(told.folder)
     stream = spark.readStream.schema(SCHEMA).option("maxFilesPerTrigger", 1).parquet(folder + "/in")
-    verdicts = detect(stream, key="host", value="load", time="ts", buckets=told.buckets)
+    verdicts = detect(stream, key="host", value="load", time="ts", buckets=told.buckets, page=told.page)
     writer = verdicts.writeStream.format("parquet").option("checkpointLocation", folder + "/state")
     before = processor_seconds()
     query = writer.trigger(availableNow=True).start(folder + "/out")
@@ -148,7 +150,12 @@ def report(told: argparse.Namespace, kinds: Sequence[str], rows: list[dict[str, 
             "events_per_s": round(events / wall),
             "events_per_processor_s": round(events / work),
         }
-    spread = {"load": [round(x, 1) for x in os.getloadavg()], "cores": told.cores, "buckets": told.buckets}
+    spread = {
+        "load": [round(x, 1) for x in os.getloadavg()],
+        "cores": told.cores,
+        "buckets": told.buckets,
+        "page": told.page,
+    }
     print(json.dumps({"what": told.what, **spread, "median": median, "batches": rows}))
 
 

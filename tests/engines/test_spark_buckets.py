@@ -52,7 +52,7 @@ def test_keys_keep_the_numbers_of_their_first_appearance(batches: list[list[str]
             known.setdefault(name, len(known))
         assert roster.numbers(batch).tolist() == [known[name] for name in batch]
         for page in range(-(-len(known) // size)):
-            if roster.end(page) > before:
+            if roster.ends(np.array([page]))[0] > before:
                 pages[page] = roster.page(page)
     listed = [name for page in sorted(pages) for name in names_of("str", pages[page]).objects()]
     assert listed == list(known)

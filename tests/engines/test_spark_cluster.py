@@ -38,15 +38,20 @@ FIRST_TRIES = 3
 
 @pytest.fixture(scope="module")
 def events() -> pa.Table:
-    """Events of many keys in the order of their times, some of them outliers, one without a value."""
+    """Events of many keys in the order of their times, some of them outliers, one without a value.
+
+    In the second part few of the keys speak, so that their records go into patches.
+    """
     rng = np.random.default_rng(1)
+    keys = rng.integers(0, KEYS, EVENTS)
+    keys[EACH : 2 * EACH] %= 5
     load = rng.normal(size=EVENTS)
     load[rng.integers(0, EVENTS, 30)] += 20
     load[7] = np.nan
     times = (1_700_000_000 + np.arange(EVENTS)) * SECOND
     return pa.table(
         {
-            "host": pa.array([f"h{i}" for i in rng.integers(0, KEYS, EVENTS)]),
+            "host": pa.array([f"h{i}" for i in keys]),
             "ts": pa.array(times // 1000, pa.timestamp("us", "UTC")),
             "load": load,
             "uid": [f"{i:05d}" for i in range(EVENTS)],

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.engines.states import MemoryState, events, untimed
 
 import marigram as mg
 from marigram.detectors.parameters import Parameters
@@ -39,42 +40,6 @@ FIELDS = (
     "notice",
     "late",
 )
-
-
-class MemoryState:
-    """What a bucket keeps, in memory."""
-
-    def __init__(self) -> None:
-        self.about: bytes | None = None
-        self.waiting: bytes | None = None
-        self.rosters: dict[int, bytes] = {}
-        self.pages: dict[int, bytes] = {}
-        self.written: list[int] = []
-
-    def design(self) -> bytes | None:
-        return self.about
-
-    def keep_design(self, content: bytes) -> None:
-        self.about = content
-
-    def names(self) -> list[tuple[int, bytes]]:
-        return list(self.rosters.items())
-
-    def page(self, page: int) -> bytes | None:
-        return self.pages.get(page)
-
-    def keep_page(self, page: int, records: bytes) -> None:
-        self.pages[page] = records
-        self.written.append(page)
-
-    def keep_names(self, page: int, names: bytes) -> None:
-        self.rosters[page] = names
-
-    def held(self) -> bytes | None:
-        return self.waiting
-
-    def keep_held(self, content: bytes) -> None:
-        self.waiting = content
 
 
 class Stream:
@@ -159,33 +124,6 @@ def test_verdicts_are_those_of_one_fleet(lateness: int | None, monkeypatch: pyte
     for i, verdict in want.items():
         np.testing.assert_array_equal(np.array(got[i]), np.array(verdict), err_msg=str(i))
     assert any(verdict[-1] for verdict in want.values())
-
-
-def events(keys: list[str], values: list[float], start: int = 0) -> pa.Table:
-    arrival = np.arange(start, start + len(keys))
-    return pa.table({"key": keys, "value": values, "arrival": arrival})
-
-
-def untimed(**changes: Any) -> Design:
-    settings: dict[str, Any] = {
-        "parameters": Parameters(),
-        "keys": "str",
-        "d": 1,
-        "timed": False,
-        "buckets": 8,
-        "page": 16,
-    }
-    return Design(**settings | changes)
-
-
-def test_a_batch_rewrites_only_the_pages_that_it_touches() -> None:
-    state, design = MemoryState(), untimed()
-    keys = [f"k{i}" for i in range(100)]
-    judged(design, state, events(keys, [1.0] * 100))
-    assert sorted(state.written) == list(range(7))
-    state.written.clear()
-    judged(design, state, events(["k3", "k5", "k70"], [1.0] * 3))
-    assert sorted(state.written) == [0, 4]
 
 
 def test_a_checkpoint_begun_with_another_detector_is_refused() -> None:

@@ -44,7 +44,8 @@ def source(tmp_path: Path) -> Path:
         for i in range(EVENTS):
             time_ = 1_714_521_600 + i - (draw.randrange(40) if i % 5 == 0 else 0)
             load = draw.gauss(0, 1) + (30 if i % 1500 == 0 else 0)
-            told = {"ts": time_, "host": f"h{draw.randrange(50)}", "load": load, "id": f"{i:06d}"}
+            host = i % 2000 if i < 4000 else 50 * draw.randrange(40)  # later few of many keys: patches
+            told = {"ts": time_, "host": f"h{host}", "load": load, "id": f"{i:06d}"}
             file.write((json.dumps(told) if i % 997 else "{broken") + "\n")
     return path
 

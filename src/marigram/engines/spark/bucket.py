@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,13 +12,13 @@ import pyarrow as pa
 from marigram.engines.spark.design import Design
 from marigram.engines.spark.ordering import held_back, in_order
 from marigram.engines.spark.pages import Pages
-from marigram.engines.spark.roster import Roster
+from marigram.engines.spark.shelf import Store, shelf_of
 from marigram.errors import ParameterError
 from marigram.fleet.columns import NO_TIME
 from marigram.verdicts import Verdicts
 
 
-class State(Protocol):
+class State(Store, Protocol):
     """What is kept of one bucket from batch to batch."""
 
     def design(self) -> bytes | None:
@@ -25,18 +26,6 @@ class State(Protocol):
 
     def keep_design(self, content: bytes) -> None:
         """Keep what the state is of."""
-
-    def names(self) -> Iterable[tuple[int, bytes]]:
-        """Return all pages of names."""
-
-    def page(self, page: int) -> bytes | None:
-        """Return one page of records."""
-
-    def keep_page(self, page: int, records: bytes) -> None:
-        """Replace a page of records."""
-
-    def keep_names(self, page: int, names: bytes) -> None:
-        """Replace a page of names."""
 
     def held(self) -> bytes | None:
         """Return the events that wait."""
@@ -46,7 +35,13 @@ class State(Protocol):
 
 
 def judged(
-    design: Design, state: State, events: pa.Table, *, renew: bool = False, final: bool = False
+    design: Design,
+    state: State,
+    events: pa.Table,
+    *,
+    copies: Path | None = None,
+    renew: bool = False,
+    final: bool = False,
 ) -> Verdicts | None:
     """Judge a bucket's events of one batch, and keep what was learned; None when none is due.
 
@@ -58,8 +53,10 @@ def judged(
         Of this bucket.
     events
         Columns ``key``, ``time`` (int64 ns), ``value`` (a number, or d in a list), ``id``, and what orders them.
+    copies
+        Folder on this machine for what need not be asked of the state again; see `copies.py`.
     renew
-        Write the names of a touched page as well, so that they live as long as its records.
+        Rewrite every touched page and its names, so that both live as long, and keep no copy.
     final
         Nothing follows: no event is held back.
 
@@ -78,35 +75,25 @@ def judged(
         state.keep_held(held)
     if not len(due):
         return None
-    roster = Roster(design.keys, design.page, state.names())
-    known = 0 if renew else len(roster)
     keys, times, values = due.column("key"), _times(due, design), _values(due, design.d)
-    numbers = roster.numbers(keys)
-    pages = Pages(design, numbers)
-    pages.load(state.page)
-    columns = pages.judge(values, times)
-    _keep(state, roster, pages, known)
+    with shelf_of(design, state, copies, whole=renew) as shelf:
+        pages = Pages(design, shelf.roster.numbers(keys))
+        pages.load(shelf.take(pages.keys))
+        columns = pages.judge(values, times)
+        shelf.keep(pages.words_of)
     ids = due.column("id").to_pylist() if "id" in due.column_names else None
     value = values[:, 0] if design.d == 1 else values
     return Verdicts(value=value, key=_objects(keys), id=ids, time=times, **columns)
 
 
-def begun(design: Design, state: State, keys: pa.Table) -> None:
+def begun(design: Design, state: State, keys: pa.Table, *, renew: bool = False) -> None:
     """Take keys that have learned elsewhere into a bucket: columns ``key`` and ``record``, its bytes."""
     _check(design, state)
-    roster = Roster(design.keys, design.page, state.names())
-    pages = Pages(design, roster.numbers(keys.column("key")))
-    pages.load(state.page)
-    pages.put(keys.column("record").to_pylist())
-    _keep(state, roster, pages, 0)
-
-
-def _keep(state: State, roster: Roster, pages: Pages, known: int) -> None:
-    """Write the touched pages back, and the names of those that hold keys behind the first ``known``."""
-    for page, content in pages.store(roster.count):
-        state.keep_page(page, content)
-        if roster.end(page) > known:
-            state.keep_names(page, roster.page(page))
+    with shelf_of(design, state, None, whole=renew) as shelf:
+        pages = Pages(design, shelf.roster.numbers(keys.column("key")))
+        pages.load(shelf.take(pages.keys))
+        pages.put(keys.column("record").to_pylist())
+        shelf.keep(pages.words_of)
 
 
 def _check(design: Design, state: State) -> None:

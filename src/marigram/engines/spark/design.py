@@ -15,6 +15,8 @@ from marigram.errors import ParameterError, SnapshotError
 from marigram.snapshots.dtypes import encode_dtype
 
 FEWEST_IN_PAGE, MOST_IN_PAGE = 16, 1024
+STATE = 2
+"""How a bucket's state is laid out: 2 has patches beside pages."""
 
 
 class Design(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +73,7 @@ class Design(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The design, and which layout of records it means."""
         layout = json.dumps(encode_dtype(self.form())).encode()
         return msgspec.json.encode(
-            {"design": self, "layout": hashlib.blake2b(layout, digest_size=8).hexdigest()},
+            {"design": self, "layout": hashlib.blake2b(layout, digest_size=8).hexdigest(), "state": STATE},
             order="deterministic",
         )
 

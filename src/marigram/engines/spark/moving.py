@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from marigram.detectors.state import StateTable
 from marigram.engines.spark.buckets import bucket_of, labels
 from marigram.engines.spark.design import Design
 from marigram.engines.spark.packing import BUCKET, PACKED_SCHEMA, Batches, packer
-from marigram.engines.spark.pages import form_of, unpack_records
-from marigram.engines.spark.processor import DESIGN, HELD, NAMES, PAGES
+from marigram.engines.spark.pages import Patches, form_of, unpack_records
+from marigram.engines.spark.processor import DESIGN, HELD, NAMES, PAGES, PATCHES
 from marigram.engines.spark.roster import names_of
 from marigram.errors import ParameterError, SnapshotError
 from marigram.fleet import records, snapshot
@@ -168,14 +169,38 @@ def _waiting(state: _State) -> int:
 
 
 def _pages(state: _State, design: Design) -> Iterator[tuple[Any, Any]]:
-    """Yield the names and records of each page."""
+    """Yield the names and records of each page, what patches have of it put over them."""
     form = design.form()
     on = ["key", "user_map_key"]
     names = state.of(NAMES).selectExpr(*on, "user_map_value AS names")
     pages = state.of(PAGES).selectExpr(*on, "user_map_value AS records")
+    patches = _PatchesByBucket(state.of(PATCHES).orderBy(*on).toLocalIterator(), form)
     for row in names.join(pages, on).orderBy(*on).toLocalIterator():
         found = names_of(design.keys, bytes(row["names"]["content"]))
-        yield found, unpack_records(bytes(row["records"]["content"]), form)
+        words, since = unpack_records(bytes(row["records"]["content"]), form)
+        first = row["user_map_key"][0] * design.page
+        yield found, patches.of(row["key"][0]).over(words, first, since)
+
+
+class _PatchesByBucket:
+    """The patches of all buckets, ascending, of which those of one are in hand."""
+
+    def __init__(self, rows: Iterator[Any], form: np.dtype[Any]) -> None:
+        self._form = form
+        self._rest = groupby(rows, lambda row: row["key"][0])
+        self._next = next(self._rest, None)
+        self._bucket, self._held = -1, Patches([], form)
+
+    def of(self, bucket: int) -> Patches:
+        """Return the patches of a bucket; those are asked for in ascending order."""
+        if bucket != self._bucket:
+            self._bucket, self._held = bucket, Patches([], self._form)
+            while self._next is not None and self._next[0] < bucket:
+                self._next = next(self._rest, None)
+            if self._next is not None and self._next[0] == bucket:
+                rows = [(r["user_map_key"][0], bytes(r["user_map_value"]["content"])) for r in self._next[1]]
+                self._held = Patches(rows, self._form)
+        return self._held
 
 
 __all__ = ["RECORD", "export_fleet", "initial_state"]

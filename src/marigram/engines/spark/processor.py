@@ -10,13 +10,14 @@ import pyarrow as pa
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle
 
 from marigram.engines.spark.bucket import begun, judged, tables
+from marigram.engines.spark.copies import folder_of_spark
 from marigram.engines.spark.design import Design
 from marigram.engines.spark.packing import PACKED, REJECT, packed, unpacked
 
 if TYPE_CHECKING:
     from pyspark.sql.streaming.stateful_processor import TimerValues
 
-DESIGN, NAMES, PAGES, HELD = "design", "names", "pages", "held"
+DESIGN, NAMES, PAGES, HELD, PATCHES, VERSION = "design", "names", "pages", "held", "patches", "version"
 """Names of the state variables, which an export asks for."""
 OUTPUT_SCHEMA = "packed binary"
 ROWS = 1 << 15
@@ -47,6 +48,9 @@ class BucketProcessor(StatefulProcessor):
         self._held = handle.getValueState(HELD, "content binary")
         self._names = handle.getMapState(NAMES, "page int", "content binary", self._ttl)
         self._pages = handle.getMapState(PAGES, "page int", "content binary", self._ttl)
+        self._patches = handle.getMapState(PATCHES, "number bigint", "content binary")
+        self._version = handle.getValueState(VERSION, "content binary")
+        self._copies = folder_of_spark()
 
     def handleInputRows(  # noqa: N802 - Spark calls it so
         self,
@@ -61,7 +65,8 @@ class BucketProcessor(StatefulProcessor):
         told = [packed(cell) for cell in rejects]
         if events:
             table = pa.concat_tables(events, promote_options="default")
-            verdicts = judged(self._design, self, table, renew=self._ttl is not None, final=self._final)
+            renew = self._ttl is not None
+            verdicts = judged(self._design, self, table, copies=self._copies, renew=renew, final=self._final)
             told += [] if verdicts is None else [packed(part) for part in tables(verdicts, ROWS)]
         if told:
             yield pd.DataFrame({PACKED: told})
@@ -74,7 +79,7 @@ class BucketProcessor(StatefulProcessor):
     ) -> None:
         """Begin a bucket with records of a fleet's file."""
         for cell in initialState[PACKED]:
-            begun(self._design, self, unpacked(cell))
+            begun(self._design, self, unpacked(cell), renew=self._ttl is not None)
 
     def design(self) -> bytes | None:
         """What this bucket's state was begun with."""
@@ -101,6 +106,27 @@ class BucketProcessor(StatefulProcessor):
         """Replace a page of names."""
         self._names.updateValue((page,), (names,))
 
+    def patches(self) -> Iterable[tuple[int, bytes]]:
+        """All patches."""
+        for number, content in self._patches.iterator():
+            yield number[0], bytes(content[0])
+
+    def keep_patch(self, number: int, records: bytes) -> None:
+        """Add a patch."""
+        self._patches.updateValue((number,), (records,))
+
+    def drop_patches(self) -> None:
+        """Remove all patches."""
+        self._patches.clear()
+
+    def version(self) -> bytes | None:
+        """Where the records stand."""
+        return _content(self._version.get())
+
+    def keep_version(self, content: bytes) -> None:
+        """Note where they stand."""
+        self._version.update((content,))
+
     def held(self) -> bytes | None:
         """The events that wait."""
         return _content(self._held.get())
@@ -114,4 +140,4 @@ def _content(row: tuple[Any, ...] | None) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
-__all__ = ["DESIGN", "HELD", "NAMES", "OUTPUT_SCHEMA", "PAGES", "BucketProcessor"]
+__all__ = ["DESIGN", "HELD", "NAMES", "OUTPUT_SCHEMA", "PAGES", "PATCHES", "VERSION", "BucketProcessor"]

@@ -55,14 +55,21 @@ class Roster:
         numbers: Ints = pages[inside] * self._size + local - self._starts[inside]
         return numbers
 
-    def count(self, page: int) -> int:
-        """Return how many keys a page has."""
-        at = self._pages.index(page)
-        return int(self._starts[at + 1] - self._starts[at])
+    @property
+    def last(self) -> int:
+        """Number of the last page, -1 when there is none."""
+        return self._pages[-1] if self._pages else -1
 
-    def end(self, page: int) -> int:
-        """Return how many keys there are up to the end of a page."""
-        return int(self._starts[self._pages.index(page) + 1])
+    def counts(self, pages: Ints) -> Ints:
+        """Return how many keys each of some pages has."""
+        at = np.searchsorted(self._pages, pages)
+        found: Ints = self._starts[at + 1] - self._starts[at]
+        return found
+
+    def ends(self, pages: Ints) -> Ints:
+        """Return how many keys there are up to the end of each of some pages."""
+        found: Ints = self._starts[np.searchsorted(self._pages, pages) + 1]
+        return found
 
     def page(self, page: int) -> bytes:
         """Return the names of a page as bytes."""
