@@ -40,11 +40,12 @@ def augment(
     data
         A :class:`Graph`, a PyG ``Data`` or ``HeteroData``, or a networkx graph, with labels.
     kind
-        ``"none"``; ``"duplicate"``; ``"undersample"`` (fewer normal training nodes); ``"perturb"`` (twins with noise,
-        fewer edges); ``"smote"``, ``"mixup"``, ``"gaussian"``; ``"vae"``, ``"godm"``, ``"diffusion"`` (from a
-        :class:`Synthesizer`, of which a fitted one may also be given); ``"pseudo"`` (self-training: the most suspicious
-        unlabelled nodes join, test nodes among them, without their labels; a :class:`SelfTraining` says which). Several
-        with ``+`` between are applied in turn.
+        ``"none"``; ``"duplicate"``; ``"undersample"`` (fewer normal training nodes; ``"undersample-shifted"``: only
+        where nodes to be scored differ from them); ``"perturb"`` (twins with noise, fewer edges); ``"smote"``,
+        ``"mixup"``, ``"gaussian"``; ``"vae"``, ``"godm"``, ``"diffusion"`` (from a :class:`Synthesizer`, of which a
+        fitted one may also be given); ``"pseudo"`` (self-training: the most suspicious unlabelled nodes join, test
+        nodes among them, without their labels; a :class:`SelfTraining` says which). Several with ``+`` between are
+        applied in turn.
     ratio
         New anomalies for each known one, above 0 to 1000. ``"undersample"`` makes anomalies as frequent as that would.
     seed

@@ -14,8 +14,9 @@ from marigram.graph.augmenters.gaussian import Gaussian
 from marigram.graph.augmenters.generated import diffusion, godm, vae
 from marigram.graph.augmenters.latent import Latent
 from marigram.graph.augmenters.makers import Duplicate, Made, Maker, Perturb, divided, known_anomalies
+from marigram.graph.augmenters.shift import is_shifted
 from marigram.graph.augmenters.space import FORMS
-from marigram.graph.detectors.auto import Candidate
+from marigram.graph.detectors.auto import Candidate, tried
 from marigram.graph.detectors.jobs import Job
 from marigram.graph.detectors.selftrain import SelfTraining
 
@@ -24,7 +25,7 @@ MAKERS = (
     "diffusion", "diffusion-plain", "diffusion-rows", "diffusion-both", "diffusion-between",
 )  # fmt: skip
 """Augmenters that make new anomalies."""
-AUGMENTERS = ("none", "undersample", "pseudo", *MAKERS)
+AUGMENTERS = ("none", "undersample", "undersample-shifted", "pseudo", *MAKERS)
 MOST_RATIO = 1000.0
 
 
@@ -120,7 +121,8 @@ def extended(
     kind
         Which.
     first
-        A model of the job as it is; self-training asks it who is suspicious.
+        A model of the job as it is; self-training asks it who is suspicious. After ``"undersample"`` it asks one that
+        learned from what is left.
     makers
         Where new nodes come from; all are made after the anomalies that are known for certain.
     ratio
@@ -134,14 +136,22 @@ def extended(
     job = replace(first.job, graph=divided(first.job))
     known, grown = job, job
     for part in parts_of(kind):
-        if part == "undersample":
+        if part == "undersample" or (
+            part == "undersample-shifted" and _shifted(known, learning, makers.seed)
+        ):
             grown = undersampled(grown, ratio, makers.seed)
         elif part == "pseudo":
-            grown = _self_trained(grown, first, replace(learning or SelfTraining(), ratio=ratio))
-        elif part != "none":
+            namer = _namer(grown, first)
+            grown = _self_trained(grown, namer, replace(learning or SelfTraining(), ratio=ratio))
+        elif part in MAKERS:
             count = max(1, round(ratio * len(known_anomalies(known))))
             grown = _with_made(grown, known, makers, part, count, tabular=tabular)
     return grown
+
+
+def _shifted(job: Job, learning: SelfTraining | None, seed: int) -> bool:
+    pool = (learning or SelfTraining()).pool(job)
+    return is_shifted(job, pool, seed)
 
 
 def undersampled(job: Job, ratio: float, seed: int) -> Job:
@@ -152,9 +162,16 @@ def undersampled(job: Job, ratio: float, seed: int) -> Job:
     return replace(job, train=np.sort(np.concatenate([known_anomalies(job), kept])))
 
 
-def _self_trained(job: Job, first: Candidate, how: SelfTraining) -> Job:
+def _namer(grown: Job, first: Candidate) -> Candidate:
+    """Who says which nodes are suspicious: the first model, or where normal nodes were left out, one without them."""
+    if len(grown.train) >= len(first.job.train):
+        return first
+    return tried(first.kind, first.learner, replace(first.job, train=grown.train))
+
+
+def _self_trained(job: Job, namer: Candidate, how: SelfTraining) -> Job:
     pool = how.pool(job)
-    return how.extended(job, pool, first.scorer.logits(first.job.graph, pool)) if len(pool) else job
+    return how.extended(job, pool, namer.scorer.logits(namer.job.graph, pool)) if len(pool) else job
 
 
 def _with_made(job: Job, known: Job, makers: Makers, name: str, count: int, *, tabular: bool) -> Job:
