@@ -82,7 +82,8 @@ def test_rejects_and_exit_codes(tmp_path: Path) -> None:
     [
         (("--preset", "nothing"), "there is no preset 'nothing'"),
         (("--preset", "cards", "--key", "host"), "--key does not go with --preset"),
-        (("--preset", "cards", "--follow"), "--follow does not go with --preset"),
+        (("--preset", "cards", "--follow", "-"), "what a pipe delivers is followed without it"),
+        (("--preset", "cards", "--follow", "--out", "x.parquet"), "--follow writes --out as lines"),
         (("--preset", "cards", "--out", "x.csv"), "the suffix must be one of"),
     ],
 )

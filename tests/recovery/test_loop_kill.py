@@ -9,9 +9,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,73 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.bridge.loop.scenes import SCHEMA, events
+from tests.recovery.nursery import Nursery
 
 from marigram import snapshots
 from marigram.bridge.loop.loop import Loop, load_version
 
 KILLS = 300 if os.environ.get("MARIGRAM_SOAK") else 2
-NURSERY = """
-import json, os, signal, sys
-import marigram.bridge.loop.contexts, marigram.cli._loop, marigram.cli.loop
-from marigram.cli import main
-
-def fatal(left):
-    for name in ("replace", "fsync", "write", "ftruncate"):
-        def counted(*arguments, real=getattr(os, name)):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*arguments)
-        setattr(os, name, counted)
-
-print("ready", flush=True)
-for line in sys.stdin:
-    order = json.loads(line)
-    child = os.fork()
-    if not child:
-        sys.argv = ["marigram", *order["arguments"]]
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        fatal([order["write"]])
-        try:
-            main()
-        except SystemExit as ended:
-            os._exit(ended.code or 0)
-        finally:
-            os._exit(70)
-    print(child, flush=True)
-    print(os.waitpid(child, 0)[1], flush=True)
-"""
-
-
-class Nursery:
-    """A process that has imported everything, and gives birth to one that runs a command, to be killed or not."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert self._told() == "ready"
-
-    def run(self, *arguments: str, kill_after: float | None = None, at_write: int = 0) -> bool:
-        """Run a command, and kill it after so many seconds or before its n-th write; return whether it ended well."""
-        order = {"arguments": ["loop", *arguments], "write": at_write}
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        child = int(self._told())
-        if kill_after is not None:
-            time.sleep(kill_after)
-            os.kill(child, signal.SIGKILL)  # a child that has ended is waited for by its parent alone
-        status = int(self._told())
-        assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
-        return not os.WIFSIGNALED(status)
-
-    def _told(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def close(self) -> None:
-        self._process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +78,7 @@ def truth(nursery: Nursery, day: list[list[str]], tmp_path_factory: pytest.TempP
     state = tmp_path_factory.mktemp("truth")
     begun = time.monotonic()
     for command in day:
-        assert nursery.run("--state", str(state), *command)
+        assert nursery.run("loop", "--state", str(state), *command)
     return held(state) | {"seconds": (time.monotonic() - begun) / len(day)}
 
 
@@ -153,7 +89,7 @@ def test_killed_before_every_write_a_loop_is_as_if_nothing_happened(
     state, kills = tmp_path / "state", 0
     for command in day:
         write = 1
-        while not nursery.run("--state", str(state), *command, at_write=write):
+        while not nursery.run("loop", "--state", str(state), *command, at_write=write):
             kills += 1
             write += 1 if os.environ.get("MARIGRAM_SOAK") else 17
     assert kills >= 4
@@ -174,7 +110,7 @@ def test_killed_at_random_moments_a_loop_is_as_if_nothing_happened(
                 ):
                     break
                 died += 1
-            assert nursery.run("--state", str(state), *command)
+            assert nursery.run("loop", "--state", str(state), *command)
         assert held(state).items() <= truth.items()
 
 
@@ -205,7 +141,9 @@ def test_beside_a_service_that_is_killed_too(nursery: Nursery, tmp_path: Path) -
             for alert in alerts[:4]:
                 said(serving.url, alert["id"], "true" if int(alert["id"], 16) % 2 else "false")
             write = chance.randint(1, 20)
-            while not nursery.run("--state", str(state), "--queue", "0", "--cases", "0", at_write=write):
+            while not nursery.run(
+                "loop", "--state", str(state), "--queue", "0", "--cases", "0", at_write=write
+            ):
                 write += chance.randint(10, 30)
             client.close()
             serving.kill()
@@ -215,7 +153,7 @@ def test_beside_a_service_that_is_killed_too(nursery: Nursery, tmp_path: Path) -
     other = tmp_path / "other"
     other.mkdir()
     (other / FILE).write_bytes((state / FILE).read_bytes())
-    assert nursery.run("--state", str(other), "--queue", "0", "--cases", "0")
+    assert nursery.run("loop", "--state", str(other), "--queue", "0", "--cases", "0")
     theirs = held(other)
     assert ours["ids"] == theirs["ids"]
     assert len(ours["ids"]) == len(set(ours["ids"]))

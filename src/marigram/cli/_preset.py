@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from marigram.bridge import EntityStreams, EventVerdicts
 from marigram.bridge.presets import Preset, preset
-from marigram.bridge.readers import open_events
+from marigram.bridge.readers.growing import Stretch
 from marigram.cli._errors import ExitCode, mute, naming, say
 from marigram.cli._options import FailOn
+from marigram.cli._preset_files import Following, Found, read_once
+from marigram.cli._preset_state import StateFolder
 from marigram.cli._rejected import RejectTeller
+from marigram.cli._stop import Stop
 from marigram.errors import InputError, ParameterError
 from marigram.events import open_rejects
-from marigram.snapshots.files import replace_file
+from marigram.events.sinks import RejectSink
 
 _LINES = (".jsonl", ".ndjson", ".json")
 _PARQUET = (".parquet", ".pq")
-_MEMORY = "files.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +43,8 @@ class PresetJob:
     everything: bool = False
     json: bool = False
     quiet: bool = False
+    follow: bool = False
     fail_on: Sequence[FailOn] = ()
-
-
-class _Done(msgspec.Struct):
-    """One moment of a run: everything before it is in the state and in ``--out``, nothing after it is."""
-
-    files: dict[str, int] = {}
-    """Files that were read, with their sizes."""
-    run: int = 0
-    """Number of the state, ``streams-RUN.mg``."""
-    out: int = 0
-    """Bytes of ``--out``."""
 
 
 def refuse_with_preset(options: dict[str, Any]) -> None:
@@ -76,44 +67,75 @@ class _Watch:
         self._preset: Preset = preset(job.name)
         if job.out is not None and job.out.suffix.lower() not in _LINES + _PARQUET:
             raise ParameterError(f"--out {job.out}: the suffix must be one of {', '.join(_LINES + _PARQUET)}")
-        self._streams: EntityStreams | None = None
-        self._done = _Done()
+        if job.out is not None and job.follow and job.out.suffix.lower() in _PARQUET:
+            raise ParameterError(f"--follow writes --out as lines: {', '.join(_LINES)}")
+        self._state = StateFolder(job.state)
+        self._streams = self._state.streams
         self._teller = RejectTeller()
-        self._out: TextIO | None = None
+        self._out: BinaryIO | None = None
+        self._rejects: RejectSink | None = None
         self._tables: list[pa.Table] = []
         self._human = not job.json and sys.stdout.isatty()
-        self.rows = self.told = self.rejected = 0
+        self._open = False
+        """Whether there is something that no moment has."""
+        self.rows = self.told = self.rejected = self.files = 0
 
     def run(self) -> int:
         """From the first file to the summary."""
-        job = self._job
-        self._restore()
-        sources = [source for source in job.sources if not self._read_before(source)]
-        rejects = None if job.rejects is None else open_rejects(job.rejects)
+        job, state = self._job, self._state
+        try:
+            if state.streams is not None:
+                self._say(f"going on after {len(state.done.places):,} files, as {state.path} has it")
+            self._open_files()
+            if job.follow:
+                source: Iterable[Found | None] = Following(job.sources, self._preset, state).rounds()
+            else:
+                source = read_once(job.sources, self._preset, state)
+            with Stop() as stop:
+                for found in stop.over(source):
+                    if found is None:
+                        self._keep()
+                    else:
+                        self._take(*found)
+            self._finish()
+        finally:
+            state.close()
+        if self.files and not self.rows and not job.follow:
+            raise InputError(0, f"no event in {', '.join(job.sources)}")
+        self._say(self._summary())
+        fails = {FailOn.ANOMALY: self.told > 0, FailOn.REJECT: self.rejected > 0, FailOn.DRIFT: False}
+        if stop.code:
+            return stop.code
+        return ExitCode.FOUND if any(fails[what] for what in job.fail_on) else ExitCode.DONE
+
+    def _open_files(self) -> None:
+        """Open what is written, cut back to the moment that the state is of."""
+        job, done = self._job, self._state.done
+        if job.rejects is not None:
+            goes_on = done.run and job.rejects.is_file()
+            self._rejects = open_rejects(job.rejects, start={"bytes": done.rejects} if goes_on else None)
         if job.out is not None and job.out.suffix.lower() in _LINES:
-            if self._done.run and job.out.is_file():
-                os.truncate(job.out, min(self._done.out, job.out.stat().st_size))
-            self._out = job.out.open("a" if self._done.run else "w", encoding="utf-8")
-        for batch in open_events(sources, self._preset) if sources else ():
+            if done.run and job.out.is_file():
+                os.truncate(job.out, min(done.out, job.out.stat().st_size))
+            self._out = job.out.open("ab" if done.run else "wb")
+
+    def _take(self, source: str, stretch: Stretch) -> None:
+        """Judge what is new in a file; only then it counts as read."""
+        self.files += 1
+        for batch in stretch.batches:
             if batch.rejects:
                 self.rejected += len(batch.rejects)
-                if job.strict:
+                if self._job.strict:
                     raise InputError(batch.rejects[0].line, f"{batch.rejects[0].reason} ({batch.file})")
                 self._say(*self._teller.sentences(batch.rejects))
-                if rejects is not None:
-                    rejects.write(batch.rejects)
+                if self._rejects is not None:
+                    self._rejects.write(batch.rejects)
             if batch.table.num_rows:
                 self._judge(batch.table)
-        if rejects is not None:
-            rejects.close()
-        self._finish(sources)
-        if sources and not self.rows:
-            raise InputError(0, f"no event in {', '.join(sources)}")
-        self._say(
-            f"{self.rows:,} events, {self.told:,} told, {self.rejected:,} rejected; preset {self._preset.name}"
-        )
-        found = {FailOn.ANOMALY: self.told > 0, FailOn.REJECT: self.rejected > 0, FailOn.DRIFT: False}
-        return ExitCode.FOUND if any(found[what] for what in job.fail_on) else ExitCode.DONE
+        self._state.read(source, stretch.place)
+        self._open = True
+        if self._state.is_due():
+            self._keep()
 
     def _judge(self, table: pa.Table) -> None:
         if self._streams is None:
@@ -126,7 +148,7 @@ class _Watch:
         self.told += int(verdicts["notice"].sum())
         if self._out is not None:
             with naming(self._job.out):
-                self._out.writelines(f"{verdict.to_json().decode()}\n" for verdict in verdicts)
+                self._out.writelines(verdict.to_json() + b"\n" for verdict in verdicts)
         elif self._job.out is not None:
             self._tables.append(verdicts.to_arrow())
         self._tell(verdicts if self._job.everything else verdicts[verdicts["notice"]])
@@ -140,45 +162,37 @@ class _Watch:
         except BrokenPipeError:
             mute(sys.stdout)
 
-    def _finish(self, sources: Sequence[str]) -> None:
-        """Complete the files, then the state that says so."""
+    def _keep(self) -> None:
+        """Make the files durable, then the state that says so."""
+        if not self._open:
+            return
+        out = 0
         if self._out is not None:
-            self._out.close()
+            with naming(self._job.out):
+                self._out.flush()
+                os.fsync(self._out.fileno())
+                out = self._out.tell()
+        rejects = 0 if self._rejects is None else self._rejects.flush()["bytes"]
+        if self._streams is not None:
+            self._state.keep(self._streams, out, rejects)
+            self._open = False
+
+    def _finish(self) -> None:
+        """Complete the files, and keep the last moment."""
         if self._tables and self._job.out is not None:
             with naming(self._job.out):
                 pq.write_table(pa.concat_tables(self._tables), self._job.out)
-        if self._job.state is not None and self._streams is not None:
-            self._commit(self._job.state, sources)
+        self._keep()
+        if self._out is not None:
+            self._out.close()
+        if self._rejects is not None:
+            self._rejects.close()
 
-    def _commit(self, folder: Path, sources: Sequence[str]) -> None:
-        """Put the state on the disk, then in one step the note that it is the one to go on with."""
-        done, before = self._done, folder / f"streams-{self._done.run}.mg"
-        done.run += 1
-        done.files |= {
-            os.path.abspath(source): os.path.getsize(source) for source in sources if source != "-"
-        }
-        done.out = self._job.out.stat().st_size if self._out is not None and self._job.out is not None else 0
-        assert self._streams is not None  # noqa: S101 - the caller's case
-        self._streams.save(folder / f"streams-{done.run}.mg")
-        replace_file(folder / _MEMORY, lambda file: file.write(msgspec.json.encode(done)))
-        before.unlink(missing_ok=True)
-
-    def _restore(self) -> None:
-        """Take up the state of the run before."""
-        folder = self._job.state
-        if folder is None:
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / _MEMORY).is_file():
-            return
-        self._done = msgspec.json.decode((folder / _MEMORY).read_bytes(), type=_Done)
-        self._streams = EntityStreams.load(folder / f"streams-{self._done.run}.mg")
-        self._say(f"going on after {len(self._done.files):,} files, as {folder} has it")
-
-    def _read_before(self, source: str) -> bool:
-        if source == "-" or not os.path.isfile(source):
-            return False
-        return self._done.files.get(os.path.abspath(source)) == os.path.getsize(source)
+    def _summary(self) -> str:
+        text = f"{self.rows:,} events, {self.told:,} told, {self.rejected:,} rejected; preset {self._preset.name}"
+        if self._streams is not None and self._streams.forgotten:
+            text += f"; {self._streams.pairs:,} pairs remembered, {self._streams.forgotten:,} forgotten"
+        return text
 
     def _say(self, *sentences: str) -> None:
         if not self._job.quiet:

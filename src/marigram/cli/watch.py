@@ -91,7 +91,6 @@ def watch(
         named = {"--schema": schema, "--time": time, "--key": key, "--value": value, "--id": id, "--tz": tz}
         other = {
             "--format": format,
-            "--follow": follow,
             "--lateness": lateness,
             "--shard": shard,
             "--plot": plot,
@@ -99,7 +98,7 @@ def watch(
         refuse_with_preset(named | other | {"--config": config, "--spark": spark, "--memory": memory})
         security = PresetJob(
             sources=sources, name=preset, alpha=alpha, out=out, rejects=rejects, state=state, strict=strict,
-            everything=everything, json=json, quiet=quiet, fail_on=fail_on or (),
+            everything=everything, json=json, quiet=quiet, follow=follow, fail_on=fail_on or (),
         )  # fmt: skip
         raise typer.Exit(watch_preset(security))
     from marigram.cli._columns import schema_of

@@ -66,30 +66,73 @@ def open_events(paths: Sequence[str], preset: Preset, *, rows: int = _ROWS) -> I
             raise InputError(0, f"no such file: {path}")
     for path in paths:
         try:
-            yield from _of_file(path, preset, rows)
+            yield from of_file(path, preset, Tally(rows=rows))
         except InputError as error:
             if len(paths) == 1:
                 raise InputError(error.line, f"{path}: {error.reason}") from error
-            yield EventBatch(path, as_preset(pa.table({}), preset.schema, {}), [Reject(path, 0, str(error))])
+            yield refused_file(path, preset, error)
 
 
-def _of_file(path: str, preset: Preset, rows: int) -> Iterator[EventBatch]:
-    names = [suffix.lower() for suffix in Path(path).suffixes]
-    inner = names[-2] if len(names) > 1 and names[-1] in (".gz", ".zst") else names[-1] if names else ""
-    if inner in _TABLES:
+def refused_file(path: str, preset: Preset, error: InputError) -> EventBatch:
+    """A file of which nothing can be read, as one reject."""
+    return EventBatch(path, as_preset(pa.table({}), preset.schema, {}), [Reject(path, 0, str(error))])
+
+
+@dataclass
+class Tally:
+    """How records are counted: up to ``skip`` they are left out, to numbers ``shift`` is added, ``last`` came last."""
+
+    skip: int = 0
+    shift: int = 0
+    rows: int = _ROWS
+    last: int = 0
+
+    def over(self, found: Iterator[Found]) -> Iterator[Found]:
+        """Yield records with their numbers."""
+        for number, what, raw in found:
+            self.last = max(self.last, number)
+            if number > self.skip:
+                yield number + self.shift, what, raw
+
+
+def of_file(path: str, preset: Preset, tally: Tally) -> Iterator[EventBatch]:
+    """Yield the events of a whole file."""
+    if _inner(path) in _TABLES:
         table = read_table(path)
-        for start in range(0, len(table), rows):
-            part = table.slice(start, rows)
+        tally.last = len(table)
+        for start in range(tally.skip, len(table), tally.rows):
+            part = table.slice(start, tally.rows)
             yield _batch(path, part, preset, range(start + 1, start + 1 + len(part)), [])
         return
-    data = _unpacked(path)
+    yield from of_data(path, _unpacked(path), preset, tally)
+
+
+def of_data(path: str, data: bytes, preset: Preset, tally: Tally) -> Iterator[EventBatch]:
+    """Yield the events of the bytes of a file, unpacked."""
     head = data[:4096].lstrip()
-    if inner == ".csv" or (preset.reader == "table" and not head.startswith(b"{")):
-        yield _of_csv(path, data, preset)
-    elif preset.reader == "table" or (inner == ".jsonl" and not _own(head, preset)):
-        yield from _of_found(path, _objects(data), preset, rows)
+    if _is_csv(path, head, preset):
+        yield _of_csv(path, data, preset, tally)
+    elif preset.reader == "table" or (_inner(path) == ".jsonl" and not _own(head, preset)):
+        yield from _of_found(path, _objects(data), preset, tally)
     else:
-        yield from _of_found(path, _READERS[preset.reader](data), preset, rows)
+        yield from _of_found(path, _READERS[preset.reader](data), preset, tally)
+
+
+def tells_columns(path: str, head: bytes, preset: Preset) -> bool:
+    """Whether the first line of a text names its columns."""
+    first = head.split(b"\n", 1)[0].split()
+    told = preset.reader == "flow" and (b"srcaddr" in first or b"account-id" in first)
+    return told or _is_csv(path, head.lstrip(), preset)
+
+
+def _is_csv(path: str, head: bytes, preset: Preset) -> bool:
+    return _inner(path) == ".csv" or (preset.reader == "table" and not head.startswith(b"{"))
+
+
+def _inner(path: str) -> str:
+    """The suffix of a file, or that of what is packed in it."""
+    names = [suffix.lower() for suffix in Path(path).suffixes]
+    return names[-2] if len(names) > 1 and names[-1] in (".gz", ".zst") else names[-1] if names else ""
 
 
 def _own(head: bytes, preset: Preset) -> bool:
@@ -118,8 +161,9 @@ _READERS: dict[str, Callable[[bytes], Iterator[Found]]] = {
 }
 
 
-def _of_found(path: str, found: Iterator[Found], preset: Preset, rows: int) -> Iterator[EventBatch]:
-    while stretch := list(islice(found, rows)):
+def _of_found(path: str, found: Iterator[Found], preset: Preset, tally: Tally) -> Iterator[EventBatch]:
+    numbered = tally.over(found)
+    while stretch := list(islice(numbered, tally.rows)):
         good = [(number, what) for number, what, _ in stretch if isinstance(what, dict)]
         bad = [Reject(path, number, what, raw) for number, what, raw in stretch if isinstance(what, str)]
         yield _batch(path, _table([what for _, what in good]), preset, [number for number, _ in good], bad)
@@ -135,7 +179,7 @@ def _objects(data: bytes) -> Iterator[Found]:
                 yield number, f"broken JSON: {error}", line[:4096]
 
 
-def _of_csv(path: str, data: bytes, preset: Preset) -> EventBatch:
+def _of_csv(path: str, data: bytes, preset: Preset, tally: Tally) -> EventBatch:
     rejects: list[Reject] = []
     if not data.strip():
         raise InputError(0, "there are no rows")
@@ -147,7 +191,7 @@ def _of_csv(path: str, data: bytes, preset: Preset) -> EventBatch:
 
     def refuse(row: Any) -> str:
         why = f"{row.actual_columns} cells, and {row.expected_columns} are expected"
-        rejects.append(Reject(path, row.number or 0, why, row.text.encode()[:4096]))
+        rejects.append(Reject(path, (row.number or 0) + tally.shift, why, row.text.encode()[:4096]))
         return "skip"
 
     schema = preset.schema
@@ -164,8 +208,12 @@ def _of_csv(path: str, data: bytes, preset: Preset) -> EventBatch:
     except pa.ArrowException as error:
         raise InputError(0, str(error).splitlines()[0]) from error
     bad = {reject.line for reject in rejects}
-    numbers = [line for line in range(2, len(table) + len(bad) + 2) if line not in bad]
-    return _batch(path, table, preset, numbers, rejects)
+    first_row = 2 + tally.shift
+    numbers = [line for line in range(first_row, len(table) + len(bad) + first_row) if line not in bad]
+    tally.last = len(numbers) + len(bad) + 1
+    fresh = sum(line <= tally.skip for line in numbers)
+    rejects = [reject for reject in rejects if reject.line > tally.skip]
+    return _batch(path, table.slice(fresh), preset, numbers[fresh:], rejects)
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:
