@@ -36,10 +36,10 @@ MOST = 65536.0
 
 
 @piece
-def _p_value(bins: Any, total: Any, at: Any) -> Any:
-    """Probability of a score in bin ``at`` or above."""
+def _p_value(bins: Any, top: Any, total: Any, at: Any) -> Any:
+    """Probability of a score in bin ``at`` or above; ``top`` is the highest bin that holds anything."""
     above, moment, enough = 0.0, 0.0, max(TAIL * total, FEWEST)
-    b = BINS - 1
+    b = top
     while b >= 0 and above < enough:
         moment += above
         above += bins[b]
@@ -47,7 +47,7 @@ def _p_value(bins: Any, total: Any, at: Any) -> Any:
     u = b + 1
     if at <= u or above < FEWEST:
         rank = 0.0
-        for k in range(at, BINS):
+        for k in range(at, top + 1):
             rank += bins[k]
         return (rank + 1.0) / (total + 1.0)
     excess = moment / above + 0.5
@@ -79,10 +79,12 @@ def decide(
     events seen, cases opened; ``keys``, ``last``, ``numbers``: the table of cases, with free cells for 2 n more;
     ``p_value``, ``notice``, ``case``: (n,), written.
     """
-    total = bins.sum()
+    total, top = bins.sum(), BINS - 1
+    while top > 0 and bins[top] == 0.0:
+        top -= 1
     for i in range(len(scores)):
         at = min(int(scores[i] / WIDTH), BINS - 1)
-        p_value[i] = min(_p_value(bins, total, at), 1.0) if total > 0.0 else 1.0
+        p_value[i] = min(_p_value(bins, top, total, at), 1.0) if total > 0.0 else 1.0
         own = ((actors[i] + 1) << 31) | (actions[i] + 1)
         place = find(keys, own)
         if keys[place] >= 0 and times[i] - last[place] <= quiet:
@@ -103,6 +105,7 @@ def decide(
             last[place] = times[i]
         if case[i] < 0 or notice[i]:
             bins[at] += 1.0
+            top = max(top, at)
             total += 1.0
         counts[0] += 1
         if total >= MOST:

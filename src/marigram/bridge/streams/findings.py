@@ -43,20 +43,27 @@ class Findings:
     ) -> dict[str, Array]:
         """Return the columns of texts; ``part``: the strongest stream of a row, ``seen``: whether it knew the value."""
         schema, n = self._schema, plain.num_rows
-        purposes = objects([name for name, _ in self._purposes] + ["Behavior"])[codes[schema.acted]]
         entity, kind = np.empty(n, object), np.empty(n, object)
         for j in np.unique(part).tolist():
             rows, column = np.flatnonzero(part == j), self._design[j].entity
             entity[rows] = objects([*books[column].names, None])[codes[column][rows]]
             kind[rows] = schema.entities.get(column, column)
-        keys = list(zip(purposes.tolist(), part.tolist(), seen.tolist(), strict=True))
+        acted = np.where(codes[schema.acted] < 0, len(self._purposes), codes[schema.acted])
+        names = [name for name, _ in self._purposes] + ["Behavior"]
+        kinds = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        purpose = np.array([kinds[name] for name in names])[acted]
+        distinct, which = np.unique((purpose * len(self._design) + part) * 2 + seen, return_inverse=True)
+        told = [
+            self._finding((list(kinds)[k // 2 // len(self._design)], k // 2 % len(self._design), bool(k % 2)))
+            for k in distinct.tolist()
+        ]
         ids = plain[schema.id].cast(pa.string()).to_pylist() if schema.id else [None] * n
         return {
             "id": objects(ids),
             "entity": entity,
             "entity_type": kind,
-            "what": objects([self._finding(key).rpartition("/")[2] for key in keys]),
-            "finding": objects([self._finding(key) for key in keys]),
+            "what": objects([finding.rpartition("/")[2] for finding in told])[which],
+            "finding": objects(told)[which],
             "actor": objects([*books[schema.acting].names, None])[codes[schema.acting]],
             "action": objects([*books[schema.acted].names, None])[codes[schema.acted]],
         }

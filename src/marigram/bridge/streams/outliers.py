@@ -17,7 +17,7 @@ from marigram.detectors.joint.detector import JointDetector
 from marigram.events.entities import EntitySchema
 from marigram.events.names import kind_of_name
 from marigram.fleet import Fleet
-from marigram.online.hashing import hash_features
+from marigram.online.hashing import SparseRows, hash_features
 
 __all__ = ["Outliers", "calibrated"]
 
@@ -57,7 +57,7 @@ class Outliers:
             if stream.kind == "number":
                 verdicts = self._number(stream.value, plain)
             elif stream.kind == "combination" and self._joint is not None:
-                verdicts = self._joint.update_many(hash_features(self._records(plain), DIMENSION))
+                verdicts = self._joint.update_many(self._vectors(plain))
             else:
                 continue
             p = np.clip(np.nan_to_num(verdicts["p_value"], nan=1.0), _LEAST, 1.0)
@@ -67,23 +67,33 @@ class Outliers:
                 columns[name][:, j] = unscaled(cells) if stream.kind == "number" else cells
 
     def _number(self, name: str, plain: pa.Table) -> Any:
-        actors = plain[self._schema.acting].fill_null("")
+        actors = plain[self._schema.acting].fill_null("").combine_chunks()
         values = plain[name].cast(pa.float64()).fill_null(np.nan).to_numpy()
         with np.errstate(invalid="ignore"):
             scaled = np.sign(values) * np.log1p(np.abs(values))
         return self._fleets[name].update(np.array(actors.to_pylist(), object), scaled)
 
-    def _records(self, plain: pa.Table) -> list[dict[str, str | None]]:
-        """Rows of what is done, its attributes, and the kinds of who and what took part."""
-        schema = self._schema
-        cells: dict[str, list[str | None]] = {}
-        for name in (*schema.entities, *schema.attributes):
-            texts = plain[name].to_pylist()
+    def _vectors(self, plain: pa.Table) -> SparseRows:
+        """Rows of what is done, its attributes, and the kinds of who and what took part, hashed.
+
+        Each distinct cell is hashed once, as a record of one field; a row adds up those of its cells.
+        """
+        schema, shape = (
+            self._schema,
+            (plain.num_rows, len({*self._schema.entities, *self._schema.attributes})),
+        )
+        places, signs = np.full(shape, DIMENSION), np.zeros(shape)
+        for j, name in enumerate(dict.fromkeys((*schema.entities, *schema.attributes))):
+            encoded = plain[name].combine_chunks().dictionary_encode()
+            texts = encoded.dictionary.to_pylist()
             if name in schema.entities and name != schema.acted:
                 hashed = name in schema.hashed
-                texts = [t and (t.rpartition("#")[0] if hashed else kind_of_name(t)) for t in texts]
-            cells[name] = texts
-        return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+                texts = [t.rpartition("#")[0] if hashed else kind_of_name(t) for t in texts]
+            cells = hash_features([{name: text} for text in texts], DIMENSION)
+            codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+            places[:, j] = np.append(cells.indices, DIMENSION)[codes]
+            signs[:, j] = np.append(cells.values, 0.0)[codes]
+        return summed(places, signs, DIMENSION)
 
     def arrays(self) -> dict[str, Array]:
         """Return the state, each detector's container as bytes."""
@@ -109,6 +119,27 @@ class Outliers:
             for name in self._fleets:
                 path.write_bytes(arrays[f"number.{name}"].tobytes())
                 self._fleets[name] = Fleet.load(path)
+
+
+def summed(places: Array, signs: Array, dimension: int) -> SparseRows:
+    """Return n rows of at most C features each: coordinates (n, C), `dimension` for none, and their values.
+
+    Examples
+    --------
+    >>> summed(np.array([[3, 1, 3], [7, 2, 7]]), np.ones((2, 3)), 7).to_dense().astype(int).tolist()
+    [[0, 1, 0, 2, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0]]
+    """
+    order = np.argsort(places, axis=1, kind="stable")
+    places, values = np.take_along_axis(places, order, 1), np.take_along_axis(signs, order, 1)
+    for j in range(
+        places.shape[1] - 1, 0, -1
+    ):  # what falls into one coordinate adds up in the first of its cells
+        same = (places[:, j] == places[:, j - 1]) & (places[:, j] < dimension)
+        values[same, j - 1] += values[same, j]
+        places[same, j] = dimension
+    kept = places < dimension
+    ends = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+    return SparseRows(ends, places[kept], values[kept], dimension)
 
 
 def unscaled(scaled: Array) -> Array:
