@@ -229,6 +229,27 @@ def test_a_sample_of_all_neighbours_gives_the_seeds_what_the_whole_graph_gives(m
     torch.testing.assert_close(layer(part.features, part)["u"][:2], out)
 
 
+def test_many_that_send_nothing_change_nothing_and_are_not_worked_out():
+    """Half of all users and more are strangers: who sends gets the columns, with the same answers and gradients."""
+    edges = typed_edges(timed=True)
+    layer, found = HgtConv(D, list(SIZES), list(edges), heads=2, timed=True), []
+    near = {name: torch.randn(size, D) for name, size in SIZES.items()}
+    for strangers in (0, 30):
+        features = {name: torch.cat([x, torch.randn(strangers, D)]) for name, x in near.items()}
+        relations = {
+            kind: CSR.build(dst, src, (len(features[kind[2]]), len(features[kind[0]])), times)
+            for kind, (src, dst, times) in edges.items()
+        }
+        batch = GraphBatch(features, relations, "u")
+        assert all((some is not None) == bool(strangers) for some in batch.senders.values())
+        out = torch.cat([layer(features, batch)[name][: SIZES[name]] for name in SIZES])
+        layer.zero_grad()
+        out.square().sum().backward()
+        found.append([out, *(p.grad.clone() for p in layer.parameters())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_seeds_with_times_count_ages_from_them():
     edges = typed_edges(timed=True)
     batch = typed_batch(edges)

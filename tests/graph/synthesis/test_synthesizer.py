@@ -193,6 +193,24 @@ def test_a_saved_synthesizer_draws_the_same(
         mgg.Synthesizer.load(tmp_path)
 
 
+def test_decoders_learn_in_half_precision_what_they_learn_in_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU does, on the CPU: products are rounded to 8 bits, weights and losses are not."""
+    whole, rounded = quick(social(), budget=0.05), []
+
+    def always(device: str) -> torch.autocast:
+        with torch.autocast(device, torch.bfloat16):
+            rounded.append((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)
+        return torch.autocast(device, torch.bfloat16)
+
+    monkeypatch.setattr("marigram.graph.decoders.training.half_precision", always)
+    half = quick(social(), budget=0.05)
+    assert set(rounded) == {torch.bfloat16}
+    losses = [fitted.report["stages"][1]["losses"] for fitted in (whole, half)]
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.02)
+    half.sample(10)
+
+
 def test_a_whole_graph_of_both_classes(users: mgg.Synthesizer, paid: mgg.Synthesizer) -> None:
     graph = users.sample_graph(100, share=0.3)
     assert graph.nodes["user"].labels.sum() == 30

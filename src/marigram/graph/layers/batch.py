@@ -2,7 +2,8 @@
 
 Beside one adjacency for each relation there are two over all nodes together, type after type: ``union``, where a
 sending node is itself, for layers that know one kind of edge; and ``stacked``, where a sending node appears once for
-every relation it sends through, for attention over all relations at once.
+every relation it sends through, for attention over all relations at once. What it says is worked out for each relation,
+so where few send, the columns are those few.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class GraphBatch:
         same = {kind: adjacency.csr for kind, adjacency in self.relations.items()}
         other = GraphBatch(features, same, self.target, **how)
         other.relations = self.relations
-        for name in ("union", "stacked", "aged"):  # sorted once, whatever the features
+        for name in ("union", "senders", "stacked", "aged"):  # sorted once, whatever the features
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -150,20 +151,41 @@ class GraphBatch:
     def union(self) -> Adjacency:
         """All relations as one, when every node receives: (count, count)."""
         starts = [self.offsets[kind[0]] for kind in self.relations]
-        return self._over_all(starts, self.count)
+        return self._over_all({kind: a.csr for kind, a in self.relations.items()}, starts, self.count)
+
+    @cached_property
+    def senders(self) -> dict[EdgeType, Tensor | None]:
+        """Relation -> int64 (n,): the nodes that send through it; None where they are more than half of their type."""
+        return {kind: _senders(adjacency.csr) for kind, adjacency in self.relations.items()}
+
+    def sent(self, kind: EdgeType, hidden: Mapping[str, Tensor]) -> Tensor:
+        """Return what the columns of a relation in ``stacked`` are: its senders, or all nodes of their type."""
+        some = self.senders[kind]
+        return hidden[kind[0]] if some is None else hidden[kind[0]].index_select(0, some)
 
     @cached_property
     def stacked(self) -> Adjacency:
         """All relations side by side: the senders of the first relation are the first columns, and so on."""
-        if len(self.relations) == 1:
-            (only,) = (adjacency.csr for adjacency in self.relations.values())
+        relations = {kind: self._from_senders(kind) for kind in self.relations}
+        if len(relations) == 1:
+            (only,) = relations.values()
             if only.rows == self.count:  # sorted already
                 order = np.arange(len(only))
                 order.flags.writeable = False
                 return Adjacency(replace(only, edge=order), threads=self.threads)
-        sizes = [adjacency.columns for adjacency in self.relations.values()]
-        starts = np.cumsum([0, *sizes]).tolist()
-        return self._over_all(starts[:-1], starts[-1])
+        starts = np.cumsum([0, *(csr.columns for csr in relations.values())]).tolist()
+        return self._over_all(relations, starts[:-1], starts[-1])
+
+    def _from_senders(self, kind: EdgeType) -> CSR:
+        """A relation, its columns numbered as those of ``sent``."""
+        csr, some = self.relations[kind].csr, self.senders[kind]
+        if some is None:
+            return csr
+        number = np.empty(csr.columns, np.int32)
+        number[some.numpy()] = np.arange(len(some), dtype=np.int32)
+        indices = number[csr.indices]
+        indices.flags.writeable = False
+        return replace(csr, indices=indices, columns=len(some))
 
     @cached_property
     def aged(self) -> Adjacency:
@@ -190,14 +212,21 @@ class GraphBatch:
             latest = self._moments[kind[2]]
         return age_class(latest[csr.receivers] - csr.times)
 
-    def _over_all(self, starts: list[int], columns: int) -> Adjacency:
+    def _over_all(self, relations: Mapping[EdgeType, CSR], starts: list[int], columns: int) -> Adjacency:
         rows: list[Ints] = [np.empty(0, np.int64)]
         senders: list[Ints] = [np.empty(0, np.int64)]
-        for (kind, adjacency), start in zip(self.relations.items(), starts, strict=True):
-            rows.append(adjacency.csr.receivers.astype(np.int64) + self.offsets[kind[2]])
-            senders.append(adjacency.csr.indices.astype(np.int64) + start)
+        for (kind, csr), start in zip(relations.items(), starts, strict=True):
+            rows.append(csr.receivers.astype(np.int64) + self.offsets[kind[2]])
+            senders.append(csr.indices.astype(np.int64) + start)
         csr = CSR.build(np.concatenate(rows), np.concatenate(senders), (self.count, columns))
         return Adjacency(csr, threads=self.threads)
+
+
+def _senders(csr: CSR) -> Tensor | None:
+    sends = np.zeros(csr.columns, bool)
+    sends[csr.indices] = True
+    some = np.flatnonzero(sends)
+    return torch.from_numpy(some) if 2 * len(some) <= csr.columns else None
 
 
 def age_class(ages: Ints) -> Ints:

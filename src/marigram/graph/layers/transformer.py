@@ -81,7 +81,7 @@ class HgtConv(nn.Module):
         queries = {name: linear(x, *_split(maps[name][1])) for name, x in receiving.items()}
         through = [self._through(kind, maps[kind[0]]) for kind in batch.relations]
         q = self._by_head([batch.joined(queries)])
-        senders = [hidden[kind[0]] for kind in batch.relations]
+        senders = [batch.sent(kind, hidden) for kind in batch.relations]
         keys = self._by_head([linear(x, *_split(k)) for x, (k, _) in zip(senders, through, strict=True)])
         values = self._by_head([linear(x, *_split(v)) for x, (_, v) in zip(senders, through, strict=True)])
         scores = edge_dot(q, keys, batch.stacked)
