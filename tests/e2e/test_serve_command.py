@@ -37,6 +37,12 @@ def test_a_service_from_its_first_token_to_its_audit(tmp_path: Path) -> None:
     table.write_text("\n".join(["time,host,load", *rows, "2026-05-02,web-1,much", ""]))
     with Server(tmp_path / "state") as server:
         server.start()
+        with Client(
+            server.url, token
+        ) as client:  # the service reads seconds from here on, the file has texts
+            assert client.send(
+                [{"time": 1_777_500_000 + i, "host": "db", "load": 1.0} for i in range(50)]
+            ).accepted
         sent = marigram("send", str(table), "--url", server.url, token=token)
         assert json.loads(sent.stdout) == {"accepted": 1200, "duplicate": 0, "rejected": 1}
         again = marigram("send", str(table), "--url", server.url, token=token)
@@ -44,10 +50,15 @@ def test_a_service_from_its_first_token_to_its_audit(tmp_path: Path) -> None:
         with Client(server.url) as nobody, pytest.raises(ServiceError, match="401"):
             nobody.stats()
         with Client(server.url, token) as client:
-            assert client.stats()["accepted"] == 1200
+            assert client.stats()["accepted"] == 1250
             assert client.key("web-1")["n"] == 600
             assert len(client.verdicts("web-0", 10)) == 10
             assert isinstance(client.alerts(), list)
+        (tmp_path / "other.csv").write_text("time,host,load,more\n1,web-1,2,3\n")
+        wrong = marigram(
+            "send", str(tmp_path / "other.csv"), "--value", "more", "--url", server.url, token=token
+        )
+        assert (wrong.returncode, "no column 'time'; it has host, more" in wrong.stderr) == (74, True)
         assert marigram("doctor", "--state", state).returncode == 0  # while it runs
         assert server.stop() < 30
     assert "1 rows, whole" in marigram("audit", "verify", "--state", state).stdout

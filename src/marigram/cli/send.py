@@ -11,6 +11,8 @@ import typer
 from marigram.cli import _options as o
 
 app = o.command("send")
+_TOLD = 10
+"""Lines that the service rejects which are printed."""
 
 
 @app.command()
@@ -42,8 +44,9 @@ def send(
     import msgspec
 
     from marigram.cli._columns import opened, schema_of
+    from marigram.cli._errors import ExitCode
     from marigram.errors import ParameterError
-    from marigram.events import open_rejects
+    from marigram.events import Reject, open_rejects
     from marigram.events.source import Source
     from marigram.service.client import Client
 
@@ -52,7 +55,7 @@ def send(
     if not isinstance(source, Source):
         raise ParameterError("send reads files; a topic is read by the service itself, see [[kafka]]")
     aside = None if rejects is None else open_rejects(rejects)
-    totals = {"accepted": 0, "duplicate": 0, "rejected": 0}
+    totals, told = {"accepted": 0, "duplicate": 0, "rejected": 0}, 0
     with source, Client(url, os.environ.get("MARIGRAM_TOKEN"), batch=batch) as client:
         for part in source:
             totals["rejected"] += len(part.rejects)
@@ -60,47 +63,73 @@ def send(
                 aside.write(part.rejects)
             if not len(part):
                 continue
-            lines = _lines(part, source.schema)
-            answer = client.post(lines, _name(part.offset, lines))
+            table = _table(part, source.schema)
+            answer = client.post_stream(_stream(table), _name(part.offset, table))
+            refused = [
+                Reject(url, 0, one.reason, msgspec.json.encode(table.slice(one.line - 1, 1).to_pylist()[0]))
+                for one in answer.rejected
+            ]
+            for one in refused[: max(0, _TOLD - told)]:
+                typer.echo(f"the service rejects {one.raw.decode()}: {one.reason}", err=True)
+            told += len(refused)
+            if aside is not None:
+                aside.write(refused)
             totals["accepted"] += answer.accepted
             totals["duplicate"] += answer.duplicate
-            totals["rejected"] += len(answer.rejected)
-            for one in answer.rejected:
-                typer.echo(f"the service rejects {lines[one.line - 1].decode()}: {one.reason}", err=True)
+            totals["rejected"] += len(refused)
+    if told > _TOLD:
+        typer.echo(f"and {told - _TOLD:,} more; --rejects FILE has all", err=True)
     if aside is not None:
         aside.close()
     if json or not sys.stdout.isatty():
         typer.echo(msgspec.json.encode(totals))
     else:
         typer.echo(", ".join(f"{count:,} {name}" for name, count in totals.items()))
+    if totals["rejected"] and not totals["accepted"] + totals["duplicate"]:
+        typer.echo("marigram: no line was accepted", err=True)
+        raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-def _lines(batch: Any, schema: Any) -> list[bytes]:
-    """Return the events of a batch as JSON lines, under the names of their columns."""
-    import msgspec
-    import numpy as np
+def _table(batch: Any, schema: Any) -> Any:
+    """Return the events of a batch as columns under their names."""
+    import pyarrow as pa
 
-    columns: dict[str, list[Any]] = {}
+    from marigram.events.times import FIRST
+
+    columns: dict[str, Any] = {}
     if schema.time:
-        stamps = np.datetime_as_string(batch.times.view("datetime64[ns]"), unit="ns")
-        columns[schema.time] = [f"{stamp}Z" for stamp in stamps.tolist()]
+        missing = batch.times < FIRST
+        columns[schema.time] = pa.array(batch.times, pa.timestamp("ns", "UTC"), mask=missing)
     if schema.key:
-        columns[schema.key[0] if len(schema.key) == 1 else "key"] = batch.keys.tolist()
+        columns[schema.key[0] if len(schema.key) == 1 else "key"] = pa.array(batch.keys, pa.string())
     if schema.id:
-        columns[schema.id] = batch.ids.tolist()
+        columns[schema.id] = pa.array(batch.ids, pa.string())
     values = batch.values[:, None] if batch.values.ndim == 1 else batch.values
     for name, column in zip(schema.values, values.T, strict=True):
-        columns[name] = [None if x != x else x for x in column.tolist()]
-    return [
-        msgspec.json.encode(dict(zip(columns, row, strict=True)))
-        for row in zip(*columns.values(), strict=True)
-    ]
+        columns[name] = pa.array(column, pa.float64(), from_pandas=True)  # NaN is missing
+    return pa.table(columns)
 
 
-def _name(offset: Any, lines: list[bytes]) -> str:
-    """Return the name of a batch: the same for the same lines at the same place of the same source."""
-    place = f"{Path(offset['path']).name}:{offset['position']}:{offset['line']}".encode()
-    return "send-" + hashlib.blake2b(place + b"\0" + b"\n".join(lines), digest_size=20).hexdigest()
+def _stream(table: Any) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _name(offset: Any, table: Any) -> str:
+    """Return the name of a batch: the same for the same events at the same place of the same source."""
+    import msgspec
+
+    place = f"{Path(offset['path']).name}:{offset['position']}:{offset['line']}"
+    known = hashlib.blake2b(place.encode(), digest_size=20)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        plain = column.cast("int64") if str(column.type).startswith("timestamp") else column
+        known.update(msgspec.json.encode([name, plain.to_pylist()]))
+    return f"send-{known.hexdigest()}"
 
 
 __all__ = ["app"]
