@@ -244,7 +244,7 @@ def test_what_cannot_be_held_back_is_refused_and_nothing_else(tmp_path: Path) ->
     course.take(stream())
     assert told(books.fleet) == told(course.fleet)
     books.close()
-    with pytest.raises(ParameterError, match="a year"):
+    with pytest.raises(ParameterError, match="366 days"):
         opened(tmp_path, lateness=-1)
 
 

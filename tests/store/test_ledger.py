@@ -2,9 +2,22 @@
 
 from pathlib import Path
 
+import pytest
 from tests.store.streams import batches
 
+from marigram import ParameterError
+from marigram.store.checkpoint import Checkpoint
 from marigram.store.ledger import Ledger
+
+
+def test_the_state_of_another_command_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "watched").mkdir()
+    (tmp_path / "watched" / "state-3.mg").touch()
+    with pytest.raises(ParameterError, match="holds the state of `marigram watch`"):
+        Ledger(tmp_path / "watched")
+    Ledger(tmp_path / "served").close()
+    with pytest.raises(ParameterError, match="holds the state of `marigram serve`"):
+        Checkpoint(tmp_path / "served", {})
 
 
 def test_what_is_answered_is_counted_already(tmp_path: Path) -> None:

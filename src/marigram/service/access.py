@@ -106,9 +106,12 @@ class Gate:
         """Return who asks, and of which tenant; RefusedError unless that is allowed."""
         access = self.who(request)
         if access is None:
+            given = "authorization" in request.headers
             raise RefusedError(
                 HTTPStatus.UNAUTHORIZED,
-                "a token is needed: Authorization: Bearer …",
+                "the token is not known, was revoked or has expired"
+                if given
+                else "a token is needed: Authorization: Bearer …",
                 {"WWW-Authenticate": "Bearer"},
             )
         if not access.may(scope):

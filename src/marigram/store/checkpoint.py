@@ -32,7 +32,7 @@ from marigram.errors import MarigramError, ParameterError, SnapshotError
 from marigram.events.batch import Batch
 from marigram.events.keys import KeyNames
 from marigram.fleet import Fleet
-from marigram.store.holding import hold
+from marigram.store.holding import hold, refuse_foreign
 from marigram.store.journal import Journal, read_journal
 
 KEPT = 2
@@ -113,6 +113,7 @@ class Checkpoint:
         self.notices: list[str] = []
         self._clock = clock
         self._damaged: list[Path] = []
+        refuse_foreign(self.folder, "marigram.db", "marigram serve")
         self._lock: int | None = hold(self.folder)
         try:
             _check_settings(self.folder / "settings.json", settings)

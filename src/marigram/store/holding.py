@@ -33,4 +33,10 @@ def hold(folder: Path) -> int:
     return descriptor
 
 
-__all__ = ["hold"]
+def refuse_foreign(folder: Path, pattern: str, whose: str) -> None:
+    """Raise ParameterError if the folder holds the state of another command, told by files of that pattern."""
+    if next(folder.glob(pattern), None) is not None:
+        raise ParameterError(f"{folder} holds the state of `{whose}`: give another folder")
+
+
+__all__ = ["hold", "refuse_foreign"]

@@ -29,7 +29,7 @@ from marigram.kinds import Kind
 from marigram.store import chunks
 from marigram.store.books import Books, Receipt
 from marigram.store.database import FILE, FullError, open_reader, plainly
-from marigram.store.holding import hold
+from marigram.store.holding import hold, refuse_foreign
 from marigram.store.jobs import Job
 from marigram.store.pages import NAME
 from marigram.store.past import Past
@@ -98,6 +98,7 @@ class Ledger:
     ) -> None:
         self.folder = Path(folder)
         self._vfs = vfs
+        refuse_foreign(self.folder, "state-*.mg", "marigram watch")
         self._lock = hold(self.folder)
         try:
             self._books = Books(self.folder, detector, vfs=vfs, **options)

@@ -66,7 +66,7 @@ class Waiting:
 
     def __post_init__(self) -> None:
         if not 0 <= self.lateness <= LONGEST:
-            raise ParameterError(f"lateness must be 0 to a year of nanoseconds, not {self.lateness}")
+            raise ParameterError(f"lateness must be 0 to 366 days, not {self.lateness / 86_400e9:,.6g} days")
 
     def __len__(self) -> int:
         return len(self.held)
