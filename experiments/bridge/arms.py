@@ -34,7 +34,7 @@ def curve(
         return {"ap": [average_precision(truth, case.score[judged])] * len(budgets)}
     graph_only = arm.startswith("graph")
     events = _without_streams(case.events) if graph_only else case.events
-    scale = Scale.fit(events, case.score)
+    scale = Scale.fit(events, case.score) if graph_only else case.material.scale
     prior = np.zeros(len(case.score)) if graph_only else scale.prior(case.score)
     found = [average_precision(truth, prior[judged])]
     spot, seen = scale.placed(events.take(pool)), scale.placed(events.take(judged))
@@ -89,7 +89,7 @@ def _in_use(case: Case, rows: Rows, judged: Rows, used: list[Fitted], arm: str) 
     if new.report.promoted:
         used.append(new)
     if not used:
-        return Scale.fit(case.events, case.score).prior(case.score)[judged]
+        return case.material.scale.prior(case.score)[judged]
     return _scored(used[-1], case, judged)
 
 

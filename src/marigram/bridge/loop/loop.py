@@ -37,7 +37,7 @@ from marigram.bridge.loop.asking import Question, questions
 from marigram.bridge.loop.folder import Current, LoopFolder
 from marigram.bridge.loop.labels import Label, Of, Word, entity_labels
 from marigram.bridge.loop.moment import Case, Context, Moment
-from marigram.bridge.loop.process import Process, Scale
+from marigram.bridge.loop.process import Process
 from marigram.bridge.loop.refit import Report, refit
 from marigram.bridge.loop.versions import load_model, load_version, save_version
 from marigram.bridge.presets import Preset
@@ -191,7 +191,7 @@ class Loop:
         moment = self.moment()
         known = moment.known()
         material = moment.material
-        scale = Scale.fit(material.events, material.score)
+        scale = material.scale
         prior = scale.prior(material.score)
         rows = known.rows
         model = Process.fit(

@@ -14,7 +14,6 @@ from marigram.bridge.loop.around import Neighbourhood, neighbourhood
 from marigram.bridge.loop.described import described
 from marigram.bridge.loop.folder import LoopFolder
 from marigram.bridge.loop.labels import Known, resolved
-from marigram.bridge.loop.process import Scale
 from marigram.bridge.loop.refit import Material, scored
 from marigram.bridge.loop.versions import load_version
 from marigram.errors import InputError
@@ -117,7 +116,7 @@ class Moment:
     def logits(self) -> NDArray[np.float64]:
         """The score of each event by the version in use; by the streams where there is none."""
         if self.model is None:
-            return Scale.fit(self.material.events, self.material.score).prior(self.material.score)
+            return self.material.scale.prior(self.material.score)
         return scored(self.model, self.detector, self.material)
 
     @cached_property

@@ -16,6 +16,7 @@ import importlib.util
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
@@ -100,6 +101,17 @@ class Material:
     score: Doubles
     ids: Sequence[str]
 
+    @cached_property
+    def scale(self) -> Scale:
+        """What is usual among these events."""
+        return Scale.fit(self.events, self.score)
+
+    @cached_property
+    def bare(self) -> tuple[Described, Scale]:
+        """The events without what their surroundings tell, and what is usual among them."""
+        alone = self.events.alone()
+        return alone, Scale.fit(alone, self.score)
+
 
 def refit(
     material: Material,
@@ -127,7 +139,7 @@ def refit(
     synthesis
         Whether trees may learn from augmented data.
     """
-    scale = Scale.fit(material.events, material.score)
+    scale = material.scale
     prior = scale.prior(material.score)
     points = scale.placed(material.events.take(known.rows))
     here = prior[known.rows]
@@ -214,8 +226,7 @@ def _verdict(judged: tuple[float, float, float] | None) -> tuple[bool, str]:
 
 
 def _gains(material: Material, known: Known, model: Process, prior: Doubles) -> tuple[Gain, ...]:
-    alone = material.events.alone()
-    bare = Scale.fit(alone, material.score)
+    alone, bare = material.bare
     points = bare.placed(alone.take(known.rows))
     other = Process.fit(bare, points, prior, known.labels, known.doubt, model.settings)
     ours = left_out(model, known.labels)
