@@ -106,6 +106,20 @@ def test_a_topic_gives_the_verdicts_of_a_file_and_goes_on_where_it_stopped(
     assert found[0] == found[1]
 
 
+def test_brokers_that_do_not_answer_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own: the client's library would write to the descriptor behind Python's back."""
+    command = "import marigram.engines.kafka.reader as r; r._SECONDS = r.TopicReader.partitions.__defaults__ = (1.0,)"
+    command += "; from marigram.cli import main; main()"
+    arguments = ["watch", "kafka://127.0.0.1:9/load", "--key", "host", "--value", "load"]
+    done = subprocess.run(
+        [sys.executable, "-c", command, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "no broker answers" in done.stderr
+    assert "Connection refused" in done.stderr
+
+
 def test_shards_read_partitions_of_their_own(
     servers: str, produce: Produce, plain: Path, tmp_path: Path
 ) -> None:

@@ -13,6 +13,9 @@ from marigram.cli.app import app
 
 pytest.importorskip("pyspark", reason="this machine lacks Spark")
 
+from pyspark.errors import PySparkException
+
+from marigram.engines.spark.running import FileQuery
 from marigram.engines.spark.sessions import java_version, require_java
 from marigram.engines.spark.sinks import once
 
@@ -43,6 +46,66 @@ def test_without_java_the_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("PATH", "/bin:/usr/bin")
     with pytest.raises(ParameterError, match="is Java 11"):
         require_java()
+
+
+class Query:
+    """A query that has ended, and how."""
+
+    isActive = False  # noqa: N815 - Spark calls it so
+
+    def __init__(self, said: str | None) -> None:
+        self.said = said
+
+    def stop(self) -> None:
+        """It has ended."""
+
+    def exception(self) -> PySparkException | None:
+        return None if self.said is None else PySparkException(self.said)
+
+
+LATE = "Python worker failed to connect back within 10 seconds"
+
+
+@pytest.mark.parametrize(
+    ("ends", "left", "raised"),
+    [
+        ([None, None], 1, None),
+        ([LATE, LATE, LATE, None, None], 1, None),
+        ([LATE] * 5, 1, PySparkException),
+        (["out of space", None], 1, PySparkException),
+        (["... marigram.errors.ParameterError: it was begun with another page", None], 1, ParameterError),
+    ],
+)
+def test_only_a_worker_that_started_too_late_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, ends: list[str | None], left: int, raised: type[Exception] | None
+) -> None:
+    queries = [Query(said) for said in ends]
+    made = FileQuery.__new__(FileQuery)
+    made._failure = None
+    monkeypatch.setattr(made, "_started", lambda: queries.pop(0))
+    if raised is None:
+        made.run(lambda: False)
+    else:
+        with pytest.raises(raised):
+            made.run(lambda: False)
+    assert len(queries) == left
+
+
+def test_what_failed_here_is_raised_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = [Query(LATE), Query(None)]
+    made = FileQuery.__new__(FileQuery)
+    made._failure = BrokenPipeError()
+    monkeypatch.setattr(made, "_started", lambda: queries.pop(0))
+    with pytest.raises(BrokenPipeError):
+        made.run(lambda: False)
+    assert len(queries) == 1
+
+
+def test_a_topic_is_no_file_to_spark(tmp_path: Path) -> None:
+    options = ["--engine", "spark", "--state", str(tmp_path), "--key", "host"]
+    done = CliRunner().invoke(app, ["watch", "kafka://broker:9092/load", *options])
+    assert done.exit_code == 3
+    assert "read_topic" in done.stderr
 
 
 def test_a_batch_that_comes_again_is_written_once(tmp_path: Path) -> None:

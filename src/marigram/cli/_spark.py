@@ -30,6 +30,7 @@ from marigram.cli._report import Report
 from marigram.cli._run import SPARK_RUN, Show, found, warm
 from marigram.cli._stop import Stop
 from marigram.cli._totals import Summary, Totals
+from marigram.engines.kafka.reader import is_address
 from marigram.errors import InputError, ParameterError, SnapshotError
 from marigram.events import Reject, Schema, open_rejects, open_sink, open_source
 from marigram.snapshots import replace_file
@@ -324,6 +325,12 @@ def _check(job: Job, show: Show) -> None:
         if given:
             raise ParameterError(f"{option} is for the embedded engine; --engine spark has no use for it")
     for source in job.sources:
+        if is_address(source):
+            raise InputError(
+                0,
+                f"--engine spark reads files, and {source} is a topic: read it in a job of your own, with "
+                "marigram.engines.spark.read_topic and detect, or without --engine spark",
+            )
         if not os.path.isfile(source):
             raise InputError(0, f"--engine spark reads files, and {source} is none")
     if job.out is not None and job.out.exists() and not job.out.is_dir():

@@ -6,6 +6,7 @@ is read on from there, so nothing is lost and nothing counted twice, whatever th
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ _ADDRESS = re.compile(
 )
 _OURS = frozenset(("bootstrap.servers", "group.id", "enable.auto.commit", "auto.offset.reset"))
 _SECONDS = 10.0
+_LOG = logging.getLogger(__name__)
+_LOG.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class TopicReader:
 
     def __init__(self, address: Address, missing: str = "error") -> None:
         self._address = address
+        self._last = LastWord()
         self._consumer = client(
             "Consumer",
             address,
@@ -110,6 +114,7 @@ class TopicReader:
                 "enable.partition.eof": True,
                 "auto.offset.reset": missing,
             },
+            self._last,
         )
         self.ended: set[int] = set()
         self._failure: InputError | None = None
@@ -122,7 +127,7 @@ class TopicReader:
         try:
             found = self._consumer.list_topics(topic, timeout=seconds).topics[topic]
         except kafka.KafkaException as error:
-            raise InputError(0, f"{self._address}: {error.args[0].str()}") from error
+            raise InputError(0, f"{self._address}: {self._why(error.args[0])}") from error
         if found.error is not None and found.error.code() != kafka.KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise InputError(0, f"{self._address}: {found.error.str()}")
         return sorted(found.partitions)
@@ -176,6 +181,12 @@ class TopicReader:
         """Let the brokers go."""
         self._consumer.close()
 
+    def _why(self, error: Any) -> str:
+        """Return why brokers could not be asked, in the client's last word on the connection if it has one."""
+        self._consumer.poll(0)  # what the client has to tell is told here
+        told = self._last.heard.partition("]: ")[2]
+        return f"no broker answers ({told or error.str()})" if error.code() in _passing() else error.str()
+
     def _is_message(self, one: Any) -> bool:
         """Tell messages from news of the client, and take note of the latter."""
         import confluent_kafka as kafka
@@ -202,14 +213,32 @@ def _passing() -> tuple[int, ...]:
     return told._ALL_BROKERS_DOWN, told._TRANSPORT, told._RESOLVE, told._TIMED_OUT
 
 
-def client(kind: str, address: Address, settings: Mapping[str, Any]) -> Any:
-    """Return a ``Consumer`` or ``Producer``; ``ParameterError`` when there is none or a setting is none of its."""
+class LastWord(logging.Handler):
+    """Passes on what the client logs to the logger of this module, and keeps its last warning."""
+
+    heard = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one message."""
+        if record.levelno >= logging.WARNING:
+            self.heard = record.getMessage()
+        if _LOG.isEnabledFor(record.levelno):
+            _LOG.handle(record)
+
+
+def client(kind: str, address: Address, settings: Mapping[str, Any], log: LastWord | None = None) -> Any:
+    """Return a ``Consumer`` or ``Producer``; ``ParameterError`` when there is none or a setting is none of its.
+
+    The client logs to Python's logger ``marigram.engines.kafka.reader``, which is silent unless somebody listens.
+    """
     try:
         import confluent_kafka as kafka
     except ImportError as error:
         raise ParameterError('Kafka needs its client: pip install "marigram[kafka]"') from error
     try:
-        return getattr(kafka, kind)({**settings, "bootstrap.servers": address.servers})
+        own = logging.Logger(_LOG.name)
+        own.addHandler(log or LastWord())
+        return getattr(kafka, kind)({**settings, "bootstrap.servers": address.servers}, logger=own)
     except kafka.KafkaException as error:
         raise ParameterError(f"{address}: {error.args[0].str()}") from error
 
