@@ -27,7 +27,7 @@ from marigram.store.database import FILE, check, open_reader
 from marigram.store.examining import examine_service
 
 SOAK = bool(os.environ.get("MARIGRAM_SOAK"))
-KILLS, KILLS_WHILE_HELD = (200, 50) if SOAK else (30, 4)
+KILLS, KILLS_WHILE_HELD = (200, 50) if SOAK else (30, 2)
 LATENESS = 60
 SENDERS = 3
 ROWS = 200

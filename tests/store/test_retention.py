@@ -4,20 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.store.streams import batches, told
+from tests.store.streams import SECOND, START, batches, told
 
 from marigram import ParameterError
 from marigram.events.keys import KeyNames
 from marigram.store.books import Books
 from marigram.store.jobs import Job
-from marigram.store.log import entries
+from marigram.store.log import Window, entries
 from marigram.store.retention import DAY, Keep, Retention, used_bytes
 
 
-def days(folder: Path, keep: Keep, count: int) -> tuple[Books, Retention]:
+def days(folder: Path, keep: Keep, count: int, **options: Any) -> tuple[Books, Retention]:
     """Return the books after a batch a day, each saved, and what need not be kept removed."""
     now = [1_000 * DAY]
-    books = Books(folder, silence=False, clock=lambda: now[0])
+    books = Books(folder, silence=False, clock=lambda: now[0], **options)
     retention = Retention(keep, books.past)
     for batch in batches(count):
         now[0] += DAY
@@ -54,6 +54,22 @@ def test_old_batches_and_verdicts_go_and_the_state_stays(tmp_path: Path) -> None
     assert told(again.fleet) == state
     assert again.counts.accepted == 1600
     again.close()
+
+
+def test_what_waited_when_a_replay_begins_is_kept_as_long(tmp_path: Path) -> None:
+    books, _ = days(tmp_path, Keep(events=5 * DAY, verdicts=9 * DAY), 30, lateness=100 * SECOND)
+    assert seqs(books, "log")[0] > 1
+    kept = {seq for name in ("fleet", "past") for seq, _ in books.past.snapshots(name)}
+    assert {seq for seq, _ in books.past.snapshots("held")} == kept
+    course, start = books.past.beginning([])
+    assert course.held == 100
+    names = KeyNames()
+    for entry in entries(books.connection, start):
+        course.follow(entry, names)
+    assert (told(course.fleet), course.held) == (told(books.fleet), books.course.held)
+    earlier, _ = books.past.beginning([Window(0, START + 10**7 * SECOND)])
+    assert earlier.held == 0
+    books.close()
 
 
 def test_what_takes_too_much_room_goes_first_from_the_verdicts(tmp_path: Path) -> None:
