@@ -34,6 +34,7 @@ EVENTS, KEYS, EACH = 9000, 100, 3000
 SCHEMA = "host string, ts timestamp, load double, uid string"
 COLUMNS: dict[str, Any] = {"key": "host", "value": "load", "time": "ts", "id": "uid", "buckets": 4}
 FIRST_TRIES = 3
+EMPTY_BATCHES = "spark.sql.streaming.noDataMicroBatches.enabled"
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,23 @@ def test_a_stream_gives_the_verdicts_of_a_fleet_and_its_state_moves(
     with pytest.raises(StreamingQueryException) as failed:
         run(detect(rest, mg.Detector(alpha=0.01), **COLUMNS), tmp_path / "b", tmp_path / "out-b")
     assert isinstance(as_ours(failed.value), mg.ParameterError)
+
+
+def test_what_is_older_than_its_time_to_live_is_forgotten(
+    spark: SparkSession, events: pa.Table, tmp_path: Path
+) -> None:
+    """A millisecond has gone by when the second batch begins: every key is new again."""
+    some = events.slice(0, 2 * EACH)
+    source = tmp_path / "in"
+    put(source, some, [0])
+    spark.conf.set(EMPTY_BATCHES, "false")  # else Spark makes batches of nothing for ever
+    stream = spark.readStream.schema(SCHEMA).parquet(str(source))
+    first = rows(run(detect(stream, **COLUMNS, ttl=1), tmp_path / "a", tmp_path / "out"))
+    assert first == rows(judged(mg.Fleet(), some))[:EACH]
+    put(source, some, [1])
+    both = rows(run(detect(stream, **COLUMNS, ttl=1), tmp_path / "a", tmp_path / "out"))
+    spark.conf.unset(EMPTY_BATCHES)
+    assert both[EACH:] == rows(judged(mg.Fleet(), some, EACH))
 
 
 def test_a_table_of_vectors_and_late_events_gives_the_verdicts_of_a_fleet(spark: SparkSession) -> None:
