@@ -208,6 +208,7 @@ def test_presets_are_schemas_that_toml_holds(name: str, tmp_path: Path) -> None:
 def test_a_preset_that_does_not_exist_or_fit_says_so() -> None:
     with pytest.raises(ParameterError, match="did you mean 'cloudtrail'"):
         preset("cloudtrial")
+    assert preset("netflow") == preset("connections")
     with pytest.raises(InputError, match="there is no column 'time'"):
         preset("cards").fitted(pa.table({name: pa.nulls(1) for name in preset("cards").schema.columns}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,91 @@ def test_a_schema_is_inferred_checked_and_refused(tmp_path: Path) -> None:
     assert refused.exit_code == 3
     assert "no column 'ip'" in refused.stderr
     assert json.loads(invoke("schema", "infer", cloudtrail_path(), "--preset", "cloudtrail", "--json").stdout)
+
+
+def record(number: int) -> dict[str, Any]:
+    return {
+        "eventTime": f"2024-05-01T10:{number % 60:02d}:00Z", "eventID": f"e-{number}", "eventName": "CreateUser",
+        "eventSource": "iam.amazonaws.com", "awsRegion": "us-east-1", "sourceIPAddress": "203.0.113.7",
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::1:user/ann"},
+    }  # fmt: skip
+
+
+def odd_files(folder: Path) -> None:
+    """What people have in their folders."""
+    records = [record(number) for number in range(50)]
+    packed = gzip.compress(json.dumps({"Records": records}).encode())
+    (folder / "good.json.gz").write_bytes(packed)
+    (folder / "cut.json.gz").write_bytes(packed[: len(packed) // 2])
+    odd: list[Any] = list(records)
+    odd[7], odd[9], odd[11] = {"eventName": "X"}, "hello", records[11] | {"eventTime": "nonsense"}
+    (folder / "three-bad.json").write_text(json.dumps({"Records": odd}, indent=1))
+    lines = [json.dumps(one) for one in records]
+    lines[3] = lines[3][:40]
+    (folder / "one-bad.jsonl").write_text("\n".join(lines))
+    (folder / "empty.json").touch()
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (folder / "nothing").mkdir()
+    table = pq.read_table(cloudtrail_path()).slice(0, 100)
+    pq.write_table(table.drop_columns(["source_ip"]), folder / "no-address.parquet")
+    pq.write_table(table.drop_columns(["event_time"]), folder / "no-time.parquet")
+    (folder / "cut.parquet").write_bytes((folder / "no-time.parquet").read_bytes()[:2000])
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "events", "said"),
+    [
+        ("cut.json.gz", 3, 0, ["cut.json.gz: cannot be unpacked: Compressed file ended"]),
+        ("cut.json.gz good.json.gz", 0, 50, ["cut.json.gz: cannot be unpacked", "1 rejected"]),
+        (
+            "three-bad.json",
+            0,
+            47,
+            ["line 8: no eventTime", "line 10: a record is an object", "line 12: event_time: 'n"],
+        ),
+        ("one-bad.jsonl", 0, 49, ["line 4: broken JSON"]),
+        ("empty.json", 3, 0, ["empty.json: no JSON object"]),
+        ("nothing", 3, 0, ["no file in "]),
+        ("cut.parquet", 3, 0, ["cut.parquet: Could not open Parquet"]),
+        ("no-time.parquet", 3, 0, ["there is no column 'event_time', which has the times"]),
+        ("no-address.parquet good.json.gz", 0, 150, ["source_ip: not used: absent", "good.json.gz has it"]),
+        (".", 0, 50 + 47 + 49 + 100, ["picture.png: no JSON object", "empty.json: no", "9 rejected"]),
+    ],
+)
+def test_odd_files_are_told_and_what_is_good_is_judged(
+    tmp_path: Path, files: str, code: int, events: int, said: list[str]
+) -> None:
+    odd_files(tmp_path)
+    out = tmp_path.parent / f"{tmp_path.name}.jsonl"
+    result = invoke(
+        "watch", "--preset", "cloudtrail", *(tmp_path / name for name in files.split()), "--out", out
+    )
+    assert result.exit_code == code
+    for words in said:
+        assert words in result.stderr
+    assert len(out.read_text().splitlines()) == events
+
+
+def test_what_grew_is_read_on_from_where_it_was_read_to(tmp_path: Path) -> None:
+    lines, packed = tmp_path / "a.jsonl", tmp_path / "b.json.gz"
+    state, out = tmp_path / "state", tmp_path / "out.jsonl"
+    lines.write_text("".join(f"{json.dumps(record(k))}\n" for k in range(5)))
+    packed.write_bytes(gzip.compress("".join(f"{json.dumps(record(k))}\n" for k in range(5, 8)).encode()))
+    common = ("watch", "--preset", "cloudtrail", "--state", state, "--out", out, lines, packed)
+    assert "8 events" in invoke(*common).stderr
+    assert "0 events" in invoke(*common).stderr
+    with lines.open("a") as file:
+        file.write(f"{json.dumps(record(8))}\nbroken\n{json.dumps(record(9))}")
+    with packed.open("ab") as more:
+        more.write(gzip.compress(f"{json.dumps(record(10))}\n".encode()))
+    result = invoke(*common)
+    assert "3 events, 0 told, 1 rejected" in result.stderr
+    assert "line 7: broken JSON" in result.stderr
+    lines.rename(tmp_path / "a.jsonl.1")
+    assert "0 events" in invoke(*common[:-2], tmp_path / "a.jsonl.1", packed).stderr
+    ids = [verdict["id"] for verdict in objects(out.read_text())]
+    assert sorted(ids) == sorted(f"e-{k}" for k in range(11))
+    (state / "files.json").write_text("{")
+    refused = invoke(*common[:-2], packed)
+    assert refused.exit_code == 3
+    assert "files.json is damaged" in refused.stderr

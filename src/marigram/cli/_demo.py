@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import socket
+import sys
 import tempfile
+import threading
 import time
+import webbrowser
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +21,8 @@ from marigram.cli._errors import say
 LABELS: Final = 20
 """Labels that the demo spends."""
 AT_A_TIME: Final = 5
+PATIENCE: Final = 60.0
+"""Seconds in which the service should listen."""
 _NEEDED: Final = ("apsw", "fastapi", "nicegui", "uvicorn")
 
 
@@ -97,8 +104,8 @@ class Story:
                     self._print(f"  event {name}? {question.reason}. Answer: {word}")
         return rows
 
-    def show(self, port: int) -> None:
-        """Serve the page until stopped."""
+    def show(self, port: int, *, browser: bool = False) -> None:
+        """Serve the page until stopped; open it in a browser as soon as it is there, where one can be."""
         lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
         if lacking:
             say("the page needs the extra [serve]: pip install 'marigram[serve]'")
@@ -106,12 +113,40 @@ class Story:
         from marigram.service.run import serve
         from marigram.service.tenants import Settings
 
-        say(f"the page is at http://127.0.0.1:{port}/ui/cases; Ctrl-C ends it")
+        port = port or _free_port()
+        address = f"http://127.0.0.1:{port}/ui/cases"
+        say(f"the page is at {address}; Ctrl-C ends it")
+        if browser and _has_browser():
+            threading.Thread(target=_open_when_there, args=(address, port), daemon=True).start()
         serve(Settings(state=self.state), "127.0.0.1", port)
 
     def _print(self, text: str) -> None:
         if not self.quiet:
             typer.echo(text)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _has_browser() -> bool:
+    """Whether a page would open in a window: without a screen it would be a browser of texts in this terminal."""
+    screen = any(os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
+    return screen or sys.platform in ("darwin", "win32")
+
+
+def _open_when_there(address: str, port: int) -> None:
+    """Open a page once the service listens."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                webbrowser.open(address)
+                return
+        time.sleep(0.1)
 
 
 def _figure(logits: Any, truth: Any, asked: list[int]) -> str:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from marigram.bridge import EntityStreams, EventVerdicts
 from marigram.bridge.presets import Preset, preset
+from marigram.bridge.readers import EventBatch
 from marigram.bridge.readers.growing import Stretch
 from marigram.cli._errors import ExitCode, mute, naming, say
 from marigram.cli._options import FailOn
@@ -76,6 +77,7 @@ class _Watch:
         self._rejects: RejectSink | None = None
         self._tables: list[pa.Table] = []
         self._human = not job.json and sys.stdout.isatty()
+        self._came: set[str] = set()
         self._open = False
         """Whether there is something that no moment has."""
         self.rows = self.told = self.rejected = self.files = 0
@@ -99,6 +101,9 @@ class _Watch:
                         self._take(*found)
             self._finish()
         finally:
+            for written in (self._out, self._rejects):
+                if written is not None:
+                    written.close()
             state.close()
         if self.files and not self.rows and not job.follow:
             raise InputError(0, f"no event in {', '.join(job.sources)}")
@@ -131,19 +136,20 @@ class _Watch:
                 if self._rejects is not None:
                     self._rejects.write(batch.rejects)
             if batch.table.num_rows:
-                self._judge(batch.table)
+                self._judge(batch)
         self._state.read(source, stretch.place)
         self._open = True
         if self._state.is_due():
             self._keep()
 
-    def _judge(self, table: pa.Table) -> None:
+    def _judge(self, batch: EventBatch) -> None:
         if self._streams is None:
-            schema = self._preset.fitted(table)
+            schema = self._preset.fitted(batch.table, batch.absent)
             told = self._job.alpha
             self._streams = EntityStreams(schema) if told is None else EntityStreams(schema, alpha=told)
             self._say(*(f"{column}: not used: {why}" for column, why in schema.left_out.items()))
-        verdicts = self._streams.update(table)
+        self._say_what_came(batch)
+        verdicts = self._streams.update(batch.table)
         self.rows += len(verdicts)
         self.told += int(verdicts["notice"].sum())
         if self._out is not None:
@@ -152,6 +158,16 @@ class _Watch:
         elif self._job.out is not None:
             self._tables.append(verdicts.to_arrow())
         self._tell(verdicts if self._job.everything else verdicts[verdicts["notice"]])
+
+    def _say_what_came(self, batch: EventBatch) -> None:
+        """Say once of each column that the first file lacked and this one has."""
+        assert self._streams is not None  # noqa: S101 - the caller's case
+        left = set(self._streams.schema.left_out) & set(self._preset.schema.columns)
+        for column in sorted(left - batch.absent - self._came):
+            self._came.add(column)
+            self._say(
+                f"{column}: {batch.file} has it; the first file lacked it, so it is not used with this state"
+            )
 
     def _tell(self, verdicts: EventVerdicts) -> None:
         try:
@@ -183,10 +199,6 @@ class _Watch:
             with naming(self._job.out):
                 pq.write_table(pa.concat_tables(self._tables), self._job.out)
         self._keep()
-        if self._out is not None:
-            self._out.close()
-        if self._rejects is not None:
-            self._rejects.close()
 
     def _summary(self) -> str:
         text = f"{self.rows:,} events, {self.told:,} told, {self.rejected:,} rejected; preset {self._preset.name}"

@@ -37,7 +37,8 @@ def read_once(sources: Sequence[str], preset: Preset, state: StateFolder) -> Ite
                 yield file, stretch
         except InputError as error:
             if len(files) == 1:
-                raise InputError(error.line, f"{file}: {error.reason}") from error
+                named = error.reason if error.reason.startswith(f"{file}: ") else f"{file}: {error.reason}"
+                raise InputError(error.line, named) from error
             yield file, Stretch([refused_file(file, preset, error)], state.place(file))
 
 

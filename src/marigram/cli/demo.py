@@ -28,7 +28,7 @@ def demo(
         bool | None,
         typer.Option(
             "--page/--no-page",
-            help="Show the page until stopped; normally where a person is at the terminal.",
+            help="Show the page until stopped, in a browser; normally where a person is at the terminal.",
         ),
     ] = None,
     json: o.Json = False,
@@ -43,11 +43,10 @@ def demo(
         raise typer.Exit(code)
     story = Story(state, quiet=json)
     story.tell()
-    if page is None:
-        import sys
+    import sys
 
-        page = sys.stdin.isatty() and sys.stdout.isatty()
-    if page:
-        story.show(port)
+    person = sys.stdin.isatty() and sys.stdout.isatty()
+    if person if page is None else page:
+        story.show(port, browser=person)
     else:
         say(f"the page: marigram serve --state {story.state} (needs the extra [serve])")

@@ -18,7 +18,7 @@ import pyarrow.csv as arrow_csv
 from marigram.bridge.presets import Preset
 from marigram.bridge.readers.cloudtrail import Found, records_of
 from marigram.bridge.readers.lines import flow_of, syslog_of
-from marigram.bridge.readers.typed import as_preset, typed
+from marigram.bridge.readers.typed import as_preset, lacking, typed
 from marigram.errors import InputError
 from marigram.events.batch import Reject
 from marigram.graph.data.frames import read_table
@@ -37,6 +37,8 @@ class EventBatch:
     table: pa.Table
     """Columns of the preset, those that a file lacks full of nulls."""
     rejects: list[Reject] = field(default_factory=list)
+    absent: frozenset[str] = frozenset()
+    """Columns that the file lacks."""
 
 
 def open_events(paths: Sequence[str], preset: Preset, *, rows: int = _ROWS) -> Iterator[EventBatch]:
@@ -75,7 +77,8 @@ def open_events(paths: Sequence[str], preset: Preset, *, rows: int = _ROWS) -> I
 
 def refused_file(path: str, preset: Preset, error: InputError) -> EventBatch:
     """A file of which nothing can be read, as one reject."""
-    return EventBatch(path, as_preset(pa.table({}), preset.schema, {}), [Reject(path, 0, str(error))])
+    reason = str(error).removeprefix(f"{path}: ")
+    return EventBatch(path, as_preset(pa.table({}), preset.schema, {}), [Reject(path, 0, reason)])
 
 
 @dataclass
@@ -98,7 +101,7 @@ class Tally:
 def of_file(path: str, preset: Preset, tally: Tally) -> Iterator[EventBatch]:
     """Yield the events of a whole file."""
     if _inner(path) in _TABLES:
-        table = read_table(path)
+        table = _with_times(read_table(path), preset)
         tally.last = len(table)
         for start in range(tally.skip, len(table), tally.rows):
             part = table.slice(start, tally.rows)
@@ -207,6 +210,7 @@ def _of_csv(path: str, data: bytes, preset: Preset, tally: Tally) -> EventBatch:
         )
     except pa.ArrowException as error:
         raise InputError(0, str(error).splitlines()[0]) from error
+    _with_times(table, preset)
     bad = {reject.line for reject in rejects}
     first_row = 2 + tally.shift
     numbers = [line for line in range(first_row, len(table) + len(bad) + first_row) if line not in bad]
@@ -214,6 +218,13 @@ def _of_csv(path: str, data: bytes, preset: Preset, tally: Tally) -> EventBatch:
     fresh = sum(line <= tally.skip for line in numbers)
     rejects = [reject for reject in rejects if reject.line > tally.skip]
     return _batch(path, table.slice(fresh), preset, numbers[fresh:], rejects)
+
+
+def _with_times(table: pa.Table, preset: Preset) -> pa.Table:
+    """The same table; InputError where it has no column of times."""
+    if preset.schema.time in lacking(table, preset.schema, preset.aliases):
+        raise InputError(0, f"there is no column {preset.schema.time!r}, which has the times")
+    return table
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:
@@ -233,6 +244,8 @@ def _batch(
 ) -> EventBatch:
     """The rows of a table that can be used; ``numbers`` are those of their lines, rows or records."""
     given = as_preset(table, preset.schema, preset.aliases)
+    absent = lacking(table, preset.schema, preset.aliases)
     used, problems = typed(given, preset.schema)
     more = [Reject(path, numbers[row], problems[row]) for row in problems]
-    return EventBatch(path, used, sorted([*rejects, *more], key=lambda reject: reject.line))
+    told = sorted([*rejects, *more], key=lambda reject: reject.line)
+    return EventBatch(path, used, told, absent if len(table) else frozenset())

@@ -11,18 +11,29 @@ from marigram.events.entities import EntitySchema
 from marigram.events.times import parse_time
 from marigram.graph.data.cells import NANOSECONDS, epoch_unit
 
-__all__ = ["as_preset", "typed"]
+__all__ = ["as_preset", "lacking", "typed"]
 
 
 def as_preset(table: pa.Table, schema: EntitySchema, aliases: dict[str, str]) -> pa.Table:
     """A table with the schema's names in its order: as they are, or by an alias, whatever their case; absent: nulls."""
-    low = {name.lower(): name for name in table.column_names}
     columns = {}
-    for name in schema.columns:
-        spellings = [name, *(other for other, ours in aliases.items() if ours == name)]
-        found = next((low[one.lower()] for one in spellings if one.lower() in low), None)
+    for name, found in _spelled(table, schema, aliases).items():
         columns[name] = pa.nulls(len(table), pa.string()) if found is None else table[found].combine_chunks()
     return pa.table(columns)
+
+
+def lacking(table: pa.Table, schema: EntitySchema, aliases: dict[str, str]) -> frozenset[str]:
+    """Columns of a schema that a table has under no name."""
+    return frozenset(name for name, found in _spelled(table, schema, aliases).items() if found is None)
+
+
+def _spelled(table: pa.Table, schema: EntitySchema, aliases: dict[str, str]) -> dict[str, str | None]:
+    low = {name.lower(): name for name in table.column_names}
+    found: dict[str, str | None] = {}
+    for name in schema.columns:
+        spellings = [name, *(other for other, ours in aliases.items() if ours == name)]
+        found[name] = next((low[one.lower()] for one in spellings if one.lower() in low), None)
+    return found
 
 
 def typed(table: pa.Table, schema: EntitySchema) -> tuple[pa.Table, dict[int, str]]:
