@@ -67,10 +67,11 @@ class AdamW:
             torch.cat([p.grad.reshape(-1) for p in self.parameters[first:last] if p.grad is not None])
             for first, last in runs
         ]
-        norm = torch.stack([torch.linalg.vector_norm(g) for g in gradients]).norm()
-        share = (self.clip / (norm + 1e-6)).clamp(max=1)
+        norm = float(torch.stack([torch.linalg.vector_norm(g) for g in gradients]).norm())
         for (first, last), gradient in zip(runs, gradients, strict=True):
-            self._change(first, last, gradient.mul_(share), rate)
+            if norm > self.clip:
+                gradient.mul_(self.clip / norm)
+            self._change(first, last, gradient, rate)
 
     def _change(self, first: int, last: int, gradient: Tensor, rate: float) -> None:
         """Take the step of some parameters that follow each other and have taken equally many."""
@@ -81,8 +82,9 @@ class AdamW:
         one, two = BETAS
         mean.lerp_(gradient, 1 - one)
         square.mul_(two).addcmul_(gradient, gradient, value=1 - two)
-        root = square.sqrt().mul_(1 / math.sqrt(1 - two**taken)).add_(EPSILON)
-        weights.mul_(1 - rate * self.decay).addcdiv_(mean, root, value=-rate / (1 - one**taken))
+        scale = math.sqrt(1 - two**taken)
+        root = square.sqrt().add_(scale * EPSILON)
+        weights.mul_(1 - rate * self.decay).addcdiv_(mean, root, value=-rate * scale / (1 - one**taken))
 
     def _runs(self) -> list[tuple[int, int]]:
         """Parameters with a gradient, as stretches of those that have taken equally many steps."""

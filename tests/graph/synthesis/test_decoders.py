@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,6 +87,25 @@ def test_the_loss_of_partners_is_a_softmax_over_all_and_nearly_so_over_a_sample(
         [PartnerDecoder.loss(query, keys[right], keys[torch.randperm(3000)[:500]], 3000) for _ in range(30)]
     )
     assert float((sampled.mean(0) - slow).abs().max()) < 0.05
+
+
+@pytest.mark.parametrize("size", [1.0, 200.0])
+def test_the_loss_of_partners_has_the_gradients_of_its_formula(size: float) -> None:
+    torch.manual_seed(0)
+    tensors = [size * torch.randn(shape, dtype=torch.float32) for shape in ((7, 5), (7, 3, 5), (20, 5))]
+    found = []
+    for formula in (False, True):
+        query, right, pool = (t.clone().requires_grad_() for t in tensors)
+        if formula:
+            true = torch.einsum("nk,njk->nj", query, right)
+            total = torch.logsumexp(query @ pool.t(), dim=1, keepdim=True) + np.log(90 / 20)
+            loss = (torch.logaddexp(total, true) - true).mean(1)
+        else:
+            loss = PartnerDecoder.loss(query, right, pool, 90)
+        (loss * torch.arange(7)).sum().backward()
+        found.append([loss, query.grad, right.grad, pool.grad])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_like_can_join_like() -> None:

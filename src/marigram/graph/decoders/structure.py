@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 Ints = NDArray[np.int64]
 
@@ -78,10 +79,30 @@ class PartnerDecoder(nn.Module):
             How many nodes the pool stands for.
         """
         right = (query[:, None] * partners).sum(2)
-        total = torch.logsumexp(query @ pool.t(), dim=1, keepdim=True) + math.log(others / len(pool))
+        found: Tensor = _Total.apply(query, pool)
+        total = found + math.log(others / len(pool))
         if others > len(pool):
             total = torch.logaddexp(total, right)  # the true partner is surely among all
         return (total - right).mean(1)
+
+
+class _Total(torch.autograd.Function):
+    """log Σ_j exp <q_i, k_j> of each i: (n, 1). The exponentials, most of the cost, are worked out once, not twice."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, pool: Tensor) -> Tensor:
+        scores = (query @ pool.t()).float()
+        most = scores.amax(1, keepdim=True)
+        total = scores.sub_(most).exp_().sum(1, keepdim=True)
+        ctx.save_for_backward(query, pool, scores, total)
+        return most + total.log()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        query, pool, scores, total = ctx.saved_tensors
+        weight = (scores * (gradient / total)).to(pool.dtype)
+        return (weight @ pool).to(query.dtype), (weight.t() @ query.to(pool.dtype)).to(pool.dtype)
 
 
 def draw_partners(
