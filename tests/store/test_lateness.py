@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,13 +19,13 @@ from marigram.events.batch import Batch
 from marigram.events.keys import KeyNames
 from marigram.events.lateness import reordered
 from marigram.kinds import Kind
-from marigram.store import chunks
+from marigram.store import chunks, waiting
 from marigram.store.books import Books
 from marigram.store.course import Course, judge
 from marigram.store.examining import examine_service
 from marigram.store.jobs import Job
 from marigram.store.log import Window
-from marigram.store.waiting import Waiting
+from marigram.store.waiting import Waiting, waiting_with
 
 LATE = 30 * SECOND
 ROWS = 600
@@ -81,14 +82,56 @@ def stored(books: Books) -> bytes:
 
 @given(st.lists(st.integers(0, ROWS), max_size=12), st.sampled_from([1, 7 * SECOND, LATE, 10**18]))
 def test_any_cut_gives_the_order_of_every_host(cuts: list[int], lateness: int) -> None:
-    whole, waiting = stream(), Waiting(min(lateness, 366 * 86_400 * SECOND))
+    whole, left = stream(), Waiting(min(lateness, 366 * 86_400 * SECOND))
     released: list[str] = []
     for piece in pieces(whole, cuts):
-        due, waiting = waiting.take(piece)
+        due, left = left.take(piece)
         released += [] if due.ids is None else due.ids.tolist()
-    rest = waiting.all()
-    assert released + rest.ids.tolist() == in_order(whole, waiting.lateness)  # type: ignore[union-attr]
-    assert len(released) == ROWS - len(waiting)
+    assert released + left.all().ids.tolist() == in_order(whole, left.lateness)  # type: ignore[union-attr]
+    assert len(released) == ROWS - len(left)
+
+
+@given(
+    st.lists(st.integers(0, 25), min_size=1, max_size=80),
+    st.lists(st.tuples(st.integers(0, 80), st.booleans()), max_size=10),
+    st.integers(0, 12),
+    st.sampled_from([1, 3, 8, 1000]),
+)
+def test_ties_a_full_buffer_and_what_was_kept_change_nothing(
+    times: list[int], cuts: list[tuple[int, bool]], lateness: int, most: int
+) -> None:
+    """Against the buffer of every host, which reads it all at once; some cuts are restarts from a snapshot."""
+    n, names = len(times), KeyNames()
+    whole = replace(
+        batch_of(np.arange(n, dtype=float), np.array(times), names.codes_of(["a"] * n), names),
+        ids=np.array([str(i) for i in range(n)], object),
+    )
+    restarts, released, left = dict(cuts), list[str](), Waiting(lateness)
+    with mock.patch.object(waiting, "MOST_HELD", most):
+        for piece in pieces(whole, [cut for cut, _ in cuts if cut < n]):
+            due, left = left.take(piece)
+            released += [] if due.ids is None else due.ids.tolist()
+            assert len(left) <= most
+            if restarts.get(len(released) + len(left)):
+                left = waiting_with(left.lateness, left.watermark, left.held)
+    parts = reordered([whole], lateness, {}, most_held=most)
+    expected = [one for part in parts for one in part.ids.tolist()]  # type: ignore[union-attr]
+    assert released + ([] if not len(left) else left.all().ids.tolist()) == expected  # type: ignore[union-attr]
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=40), st.integers(0, 60))
+def test_a_present_releases_what_an_event_of_that_time_would(times: list[int], present: int) -> None:
+    names = KeyNames()
+    ids = np.array([str(i) for i in range(len(times))], object)
+    batch = batch_of(np.zeros(len(times)), np.array(times), names.codes_of(["a"] * len(times)), names)
+    _, before = Waiting(10).take(replace(batch, ids=ids))
+    due, after = before.until(present)
+    one = batch_of(np.zeros(1), np.array([present]), names.codes_of(["a"]), names)
+    same, left = before.take(replace(one, ids=np.array(["present"], object)))
+    shown = [] if same.ids is None else [own for own in same.ids.tolist() if own != "present"]
+    assert ([] if due.ids is None else due.ids.tolist()) == shown
+    assert after.watermark == left.watermark
+    assert len(after) == sum(own != "present" for own in ([] if not len(left) else left.held.ids.tolist()))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("count", [1, 5, 60])

@@ -61,10 +61,10 @@ class Course:
 
     def awaits(self, present: int) -> bool:
         """Whether anything would be due at a present."""
-        if self.waiting is None or not self.held:
+        if self.waiting is None:
             return False
-        times = self.waiting.held.times
-        return times is not None and int(times.min()) <= present - self.lateness
+        earliest = self.waiting.earliest
+        return earliest is not None and earliest <= present - self.lateness
 
     def set_lateness(self, lateness: int) -> Verdicts:
         """Judge all that waits, and hold events back for so many nanoseconds from now on."""
@@ -83,8 +83,7 @@ class Course:
     def forget(self, windows: Sequence[Window]) -> None:
         """Let go of events that wait and belong to some windows."""
         if self.waiting is not None and windows:
-            kept = without(self.waiting.held, windows)
-            self.waiting = Waiting(self.waiting.lateness, self.waiting.watermark, kept)
+            self.waiting = self.waiting.without(lambda part: without(part, windows))
 
     def _moved(self, due: Batch, waiting: Waiting) -> Verdicts:
         verdicts = judge(self.fleet, due)

@@ -29,7 +29,7 @@ from marigram.snapshots import replace_file
 from marigram.store.course import Course
 from marigram.store.journal import pack_batch, unpack_batch
 from marigram.store.log import Window, entries
-from marigram.store.waiting import Waiting, no_events
+from marigram.store.waiting import no_events, waiting_with
 
 KEPT = 2
 """Snapshots that stay, so that a damaged one costs time and no data."""
@@ -191,7 +191,7 @@ class Past:
         held = no_events() if not note.held else self._read(self._held(seq))
         if len(held) != note.held:
             raise SnapshotError(f"{self._held(seq)} has {len(held)} events, not the {note.held} that waited")
-        return Course(fleet, Waiting(note.lateness, note.watermark, held))
+        return Course(fleet, waiting_with(note.lateness, note.watermark, held))
 
     def _held(self, seq: int) -> Path:
         return self.folder / f"held-{seq}.mg"

@@ -10,7 +10,8 @@ A service has no end of its stream, so time alone brings the last events out: :m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -51,8 +52,9 @@ class Waiting:
         Nanoseconds that an event may come later than one of a later time; 0 to a year.
     watermark
         Nothing earlier is waited for.
-    held
-        The events held, in the order of their arrival.
+    parts
+        The events held.  Each part is in the order of times, and came after those before it; the last ones are short,
+        so that a batch costs what it brings and what it releases, however many wait.
 
     Raises
     ------
@@ -62,14 +64,24 @@ class Waiting:
 
     lateness: int
     watermark: int = FIRST
-    held: Batch = field(default_factory=no_events)
+    parts: tuple[Batch, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.lateness <= LONGEST:
             raise ParameterError(f"lateness must be 0 to 366 days, not {self.lateness / 86_400e9:,.6g} days")
 
     def __len__(self) -> int:
-        return len(self.held)
+        return sum(map(len, self.parts))
+
+    @property
+    def held(self) -> Batch:
+        """The events held; of those of equal times the first that came stands first."""
+        return _joined(self.parts) if self.parts else no_events()
+
+    @property
+    def earliest(self) -> int | None:
+        """The earliest time held; None when nothing is."""
+        return min((int(_times(part)[0]) for part in self.parts), default=None)
 
     def take(self, batch: Batch) -> tuple[Batch, Waiting]:
         """Return the events that are due once a batch came, in the order of their release, and what waits then.
@@ -83,29 +95,63 @@ class Waiting:
             return batch, self
         if batch.times is None:
             raise ParameterError("events are held back by their times (lateness), and these have none")
-        if len(self) and batch.values.shape[1:] != self.held.values.shape[1:]:
+        if self.parts and batch.values.shape[1:] != self.parts[0].values.shape[1:]:
             raise ParameterError("these events have another number of values than those that wait")
-        rows = _joined(self.held, batch)
-        due, watermark = self._due(len(self), batch.times)
-        return self._parted(rows, due, watermark)
+        parts, new = _alike(self.parts, batch)
+        ends, most = self._touched(batch.times, MOST_HELD // max(1, batch.values[:1].size))
+        early = [_rows(part, slice(0, end)) for part, end in zip(parts, ends, strict=True)]
+        rows = _joined([*early, new])
+        due, watermark = self._due(_times(rows), len(new), most - len(self) + sum(ends))
+        waits = np.ones(len(rows), bool)
+        waits[due] = False
+        left = [_rows(part, slice(end, None)) for part, end in zip(parts, ends, strict=True)]
+        left.append(_sorted(_rows(rows, np.flatnonzero(waits))))
+        return _rows(rows, due), replace(self, watermark=watermark, parts=_merged(left))
 
     def until(self, present: int) -> tuple[Batch, Waiting]:
         """Return the events that are due at a present, ns of event time, without a new one, and what waits then."""
-        if not len(self) or present - self.lateness <= self.watermark:
+        mark = present - self.lateness
+        if not self.parts or mark <= self.watermark:
             return no_events(), self
-        due, watermark = self._due(len(self), np.array([present]))
-        return self._parted(self.held, due[due < len(self)], watermark)
+        ends = self._ends(mark)
+        due = _sorted(
+            _joined([_rows(part, slice(0, end)) for part, end in zip(self.parts, ends, strict=True)])
+        )
+        left = [_rows(part, slice(end, None)) for part, end in zip(self.parts, ends, strict=True)]
+        return due, replace(self, watermark=mark, parts=_merged(left))
 
     def all(self) -> Batch:
         """Return all events that wait, in the order of their times."""
-        return self.held if not len(self) else _rows(self.held, np.argsort(_times(self.held), kind="stable"))
+        return _sorted(self.held)
 
-    def _due(self, known: int, new: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-        """Return which rows are due, those that come counted behind the ``known`` ones, and the watermark then."""
-        numbers = np.arange(known + len(new))
-        batches = [_numbers(_times(self.held), numbers[:known]), _numbers(new, numbers[known:])]
+    def without(self, forget: Callable[[Batch], Batch]) -> Waiting:
+        """Return the same buffer with some events taken out."""
+        return replace(self, parts=_merged([forget(part) for part in self.parts]))
+
+    def _ends(self, mark: int) -> list[int]:
+        """Return how many rows of each part are not later than a mark."""
+        return [int(np.searchsorted(_times(part), mark, "right")) for part in self.parts]
+
+    def _touched(self, new: NDArray[np.int64], most: int) -> tuple[list[int], int]:
+        """Return how many rows of each part new ones can release at most, and how many rows may be held."""
+        mark = max(self.watermark, int(new.max()) - self.lateness)
+        ends = self._ends(mark)
+        if len(self) + len(new) <= most:
+            return ends, most
+        nearest = np.concatenate(
+            [_times(part)[end : end + len(new)] for part, end in zip(self.parts, ends, strict=True)]
+            or [np.empty(0, np.int64)]
+        )  # each new row makes room by one of these, and by all that are not later
+        if len(nearest):
+            rank = min(len(new), len(nearest)) - 1
+            ends = self._ends(max(mark, int(np.partition(nearest, rank)[rank])))
+        return ends, most
+
+    def _due(self, times: NDArray[np.int64], new: int, most: int) -> tuple[NDArray[np.int64], int]:
+        """Return which rows are due, the last ``new`` of them having come now, and the watermark then."""
+        numbers, known = np.arange(len(times)), len(times) - new
+        batches = [_numbers(times[:known], numbers[:known]), _numbers(times[known:], numbers[known:])]
         start = {"ahead": {"watermark": self.watermark}}
-        most = MOST_HELD // max(1, self.held.values[:1].size)
         parts = list(
             reordered(
                 batches,
@@ -119,35 +165,61 @@ class Waiting:
         due = np.concatenate([part.ids for part in parts if part.ids is not None])
         return due, parts[-1].offset["ahead"]["watermark"]
 
-    def _parted(self, rows: Batch, due: NDArray[np.int64], watermark: int) -> tuple[Batch, Waiting]:
-        waits = np.ones(len(rows), bool)
-        waits[due] = False
-        held = _rows(rows, np.flatnonzero(waits))
-        return _rows(rows, due), replace(self, watermark=watermark, held=held)
+
+def waiting_with(lateness: int, watermark: int, held: Batch) -> Waiting:
+    """Return a buffer that holds some events, given as :attr:`Waiting.held` gave them."""
+    return Waiting(lateness, watermark, _merged([_sorted(held)]))
 
 
-def _joined(held: Batch, batch: Batch) -> Batch:
-    """Return the rows of both, their keys in a list of names of our own: a batch's belongs to another thread."""
-    names = held.key_names if len(held.key_names) < _MOST_NAMES else KeyNames()
-    join, parts = np.concatenate, [part for part in (held, batch) if len(part)]
-    codes = [_codes(part, names) for part in parts]
-    return Batch(
-        values=join([part.values for part in parts]),
-        times=join([_times(part) for part in parts]),
-        key_codes=None if batch.key_codes is None else join(codes),
-        key_names=names,
-        ids=None if batch.ids is None else join([_ids(part) for part in parts]),
-        rejects=[],
-        lines=0,
-        offset={},
+def _alike(parts: tuple[Batch, ...], batch: Batch) -> tuple[tuple[Batch, ...], Batch]:
+    """Return both with keys in one list of names of our own: a batch's belongs to another thread."""
+    names = parts[0].key_names if parts else KeyNames()
+    if len(names) > _MOST_NAMES:
+        names = KeyNames()
+        parts = tuple(_named(part, names) for part in parts)
+    return parts, replace(_named(batch, names), rejects=[], lines=0, offset={}, notices=[])
+
+
+def _named(batch: Batch, names: KeyNames) -> Batch:
+    if batch.key_codes is None:
+        return replace(batch, key_names=names)
+    distinct, places = np.unique(batch.key_codes, return_inverse=True)
+    codes = names.codes_of(batch.key_names.take(distinct))[places]
+    return replace(batch, key_codes=codes, key_names=names)
+
+
+def _merged(parts: list[Batch]) -> tuple[Batch, ...]:
+    """Return parts of which each is more than twice as long as the next."""
+    made: list[Batch] = []
+    for part in parts:
+        if not len(part):
+            continue
+        made.append(part)
+        while len(made) > 1 and len(made[-2]) <= 2 * len(made[-1]):
+            made[-2:] = [_sorted(_joined(made[-2:]))]
+    return tuple(made)
+
+
+def _joined(parts: Sequence[Batch]) -> Batch:
+    """Return the rows of parts that are alike, one part after the other."""
+    first = parts[-1]
+    if len(parts) == 1:
+        return first
+    return replace(
+        first,
+        values=np.concatenate([part.values for part in parts]),
+        times=np.concatenate([_times(part) for part in parts]),
+        key_codes=None if first.key_codes is None else np.concatenate([_codes(part) for part in parts]),
+        ids=None if first.ids is None else np.concatenate([_ids(part) for part in parts]),
     )
 
 
-def _codes(batch: Batch, names: KeyNames) -> NDArray[np.int64]:
-    if batch.key_codes is None or batch.key_names is names:
-        return np.zeros(len(batch), np.int64) if batch.key_codes is None else batch.key_codes
-    distinct, places = np.unique(batch.key_codes, return_inverse=True)
-    return names.codes_of(batch.key_names.take(distinct))[places]
+def _sorted(batch: Batch) -> Batch:
+    return _rows(batch, np.argsort(_times(batch), kind="stable"))
+
+
+def _codes(batch: Batch) -> NDArray[np.int64]:
+    return np.zeros(len(batch), np.int64) if batch.key_codes is None else batch.key_codes
 
 
 def _ids(batch: Batch) -> NDArray[Any]:
@@ -158,7 +230,7 @@ def _times(batch: Batch) -> NDArray[np.int64]:
     return np.empty(0, np.int64) if batch.times is None else batch.times
 
 
-def _rows(batch: Batch, rows: NDArray[np.int64]) -> Batch:
+def _rows(batch: Batch, rows: NDArray[np.int64] | slice) -> Batch:
     """Return some rows of a batch, in that order."""
     return replace(
         batch,
@@ -174,4 +246,4 @@ def _numbers(times: NDArray[np.int64], numbers: NDArray[np.int64]) -> Batch:
     return replace(no_events(), values=np.zeros(len(times)), times=times, ids=numbers)
 
 
-__all__ = ["LONGEST", "Waiting", "no_events"]
+__all__ = ["LONGEST", "Waiting", "no_events", "waiting_with"]
