@@ -98,7 +98,8 @@ class Waiting:
         if self.parts and batch.values.shape[1:] != self.parts[0].values.shape[1:]:
             raise ParameterError("these events have another number of values than those that wait")
         parts, new = _alike(self.parts, batch)
-        ends, most = self._touched(batch.times, MOST_HELD // max(1, batch.values[:1].size))
+        most = MOST_HELD // max(1, batch.values[:1].size)
+        ends = self._touched(batch.times, most)
         early = [_rows(part, slice(0, end)) for part, end in zip(parts, ends, strict=True)]
         rows = _joined([*early, new])
         due, watermark = self._due(_times(rows), len(new), most - len(self) + sum(ends))
@@ -132,12 +133,12 @@ class Waiting:
         """Return how many rows of each part are not later than a mark."""
         return [int(np.searchsorted(_times(part), mark, "right")) for part in self.parts]
 
-    def _touched(self, new: NDArray[np.int64], most: int) -> tuple[list[int], int]:
-        """Return how many rows of each part new ones can release at most, and how many rows may be held."""
+    def _touched(self, new: NDArray[np.int64], most: int) -> list[int]:
+        """Return how many rows of each part new ones can release at most, when ``most`` rows may be held."""
         mark = max(self.watermark, int(new.max()) - self.lateness)
         ends = self._ends(mark)
         if len(self) + len(new) <= most:
-            return ends, most
+            return ends
         nearest = np.concatenate(
             [_times(part)[end : end + len(new)] for part, end in zip(self.parts, ends, strict=True)]
             or [np.empty(0, np.int64)]
@@ -145,7 +146,7 @@ class Waiting:
         if len(nearest):
             rank = min(len(new), len(nearest)) - 1
             ends = self._ends(max(mark, int(np.partition(nearest, rank)[rank])))
-        return ends, most
+        return ends
 
     def _due(self, times: NDArray[np.int64], new: int, most: int) -> tuple[NDArray[np.int64], int]:
         """Return which rows are due, the last ``new`` of them having come now, and the watermark then."""
