@@ -10,6 +10,7 @@ import pytest
 from tests.bridge.loop.scenes import SCHEMA, events
 from typer.testing import CliRunner, Result
 
+from marigram.bridge.loop.loop import Loop
 from marigram.cli.app import app
 
 
@@ -54,6 +55,12 @@ def test_words_alone_make_a_version_and_one_command_takes_it_back(begun: Path) -
     ("arguments", "said"),
     [
         (("--label", "case=true"), "--label is case|event|entity:NAME=true|false|expected"),
+        (("--label", "event:e7=true", "--label", "event:e700=true"), "there is no event 'e700'"),
+        (("--label", "case:99=true"), "there is no case '99'"),
+        (
+            ("--label", "entity:account/user-9=true"),
+            "there is no entity 'account/user-9'; did you mean 'account/user-",
+        ),
         (("--preset", "cards"), "was begun with another schema"),
         (("--preset", "nothing"), "there is no preset 'nothing'"),
     ],
@@ -62,6 +69,18 @@ def test_what_makes_no_sense_is_refused(begun: Path, arguments: tuple[str, ...],
     result = invoke("--state", begun, *arguments)
     assert result.exit_code == 2
     assert said in result.stderr
+    assert not Loop(begun / "loop").folder.labels.all()
+
+
+def test_of_a_file_that_grew_only_new_events_are_taken(begun: Path) -> None:
+    file = begun.parent / "events.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    more = [row | {"id": f"late-{row['id']}", "at": row["at"] + 10_000} for row in rows[:7]]
+    with file.open("a") as grown:
+        grown.write("".join(f"{json.dumps(row)}\n" for row in more))
+    assert "7 events are new" in invoke("--state", begun, file).stderr
+    assert "0 events are new" in invoke("--state", begun, file).stderr
+    assert len(Loop(begun / "loop").moment().ids) == 127
 
 
 def test_a_folder_without_a_loop_says_how_one_is_begun(tmp_path: Path) -> None:

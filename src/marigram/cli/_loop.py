@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from marigram.wording import moment, printable
 PLACE = "loop"
 """The folder of the loop within that of the service."""
 _SUBJECTS = ("case", "event", "entity")
+_LOOKED_THROUGH = 5000
+"""Names among which one like a wrong one is looked for."""
 
 
 @dataclass
@@ -56,7 +59,10 @@ class Round:
         """Take in what is new, learn from what was said, and tell."""
         loop = self._opened()
         taken, refused, words = self._taken(loop)
-        said = [loop.say(*_told(text), by=self.by) for text in self.labels] + [True] * words
+        words_here = [_told(text) for text in self.labels]
+        for of, subject, _ in words_here:
+            _check_subject(loop, of, subject)
+        said = [loop.say(*word, by=self.by) for word in words_here] + [True] * words
         report = loop.refit() if loop.folder.labels.all() else None
         if self.json:
             self._as_json(loop, report)
@@ -150,6 +156,20 @@ def _told(text: str) -> tuple[Any, str, Any]:
     if of not in _SUBJECTS or not name or word not in WORDS:
         raise ParameterError(f"--label is {'|'.join(_SUBJECTS)}:NAME={'|'.join(WORDS)}, got {text!r}")
     return of, name, word
+
+
+def _check_subject(loop: Loop, of: str, subject: str) -> None:
+    """Refuse a word on something that is not there: it would be counted as spent, and teach nothing."""
+    moment = loop.moment()
+    there: Collection[str] = moment.entities
+    if of == "event":
+        there = moment.ids
+    elif of == "case":
+        there = {str(number) for number in moment.peaks}
+    if subject not in there:
+        near = difflib.get_close_matches(subject, list(there)[:_LOOKED_THROUGH], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ParameterError(f"there is no {of} {subject!r}{hint}")
 
 
 def _in_words(report: Report, version: int) -> str:

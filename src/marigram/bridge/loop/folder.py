@@ -26,6 +26,7 @@ from typing import Any, Final, final
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from marigram.bridge.loop.labels import LabelBook
@@ -119,9 +120,15 @@ class LoopFolder:
     # --- events -------------------------------------------------------------------------------------------------
 
     def take(self, table: pa.Table, source: str, digest: str) -> EventVerdicts | None:
-        """Judge events and keep them; None when these were taken before. Only within :meth:`changing`."""
+        """Judge events and keep them; None when these were taken before. Only within :meth:`changing`.
+
+        Of a source that has grown only the events are taken whose ids are new.
+        """
         index = self.index()
         if any(part.digest == digest for part in index.parts):
+            return None
+        table = self._new_of(table, [part for part in index.parts if part.source == source])
+        if not table.num_rows:
             return None
         number = len(index.parts) + 1
         streams = self._streams(number - 1)
@@ -139,6 +146,19 @@ class LoopFolder:
             if old.name < f"{number - 1:06d}.mg":
                 old.unlink()
         return verdicts
+
+    def _new_of(self, table: pa.Table, before: list[TakenPart]) -> pa.Table:
+        """The rows whose ids are not in the parts that the same source gave before."""
+        name = self.schema().id
+        if not before or name is None or name not in table.column_names:
+            return table
+        parts = [pq.read_table(self.path / "events" / f"{part.number:06d}.parquet") for part in before]
+        known = [part[name].cast(pa.string()) for part in parts if name in part.column_names]
+        if not known:
+            return table
+        ids = pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string())
+        old = pc.is_in(table[name].cast(pa.string()), value_set=ids.drop_null().combine_chunks())
+        return table.filter(pc.invert(old))
 
     def events(self) -> tuple[pa.Table, EventVerdicts] | None:
         """Return all events and what the streams said of them; None before the first part."""
