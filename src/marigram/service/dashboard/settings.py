@@ -111,7 +111,7 @@ async def silence_list(request: Request) -> None:
     with page.frame("silences", "Silences"):
         text(
             "p",
-            "Nothing is sent; scoring and alerts go on. A silence says what it would have sent.",
+            "While a silence lasts, what it matches is not sent; scoring and alerts go on, and it says what it would have sent.",
             "muted",
         )
         if page.may_operate:

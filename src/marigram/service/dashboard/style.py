@@ -39,7 +39,7 @@ p { margin: 0 0 .75rem; } p.muted, .muted { color: var(--muted); }
   flex-direction: column-reverse; justify-content: flex-end; }
 .tile dt { color: var(--muted); font-size: .85rem; } .tile dd { margin: 0; font-size: 1.5rem; font-weight: 650;
   line-height: 1.25; font-variant-numeric: tabular-nums; } .tile.bad dd { color: var(--red); }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin-bottom: .6rem; }
 table.rows { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 table.rows th, table.rows td { text-align: left; padding: .42rem .7rem; border-bottom: 1px solid var(--line);
   vertical-align: top; }
