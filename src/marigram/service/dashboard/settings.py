@@ -111,7 +111,7 @@ async def silence_list(request: Request) -> None:
     with page.frame("silences", "Silences"):
         text(
             "p",
-            "While a silence lasts, what it matches is not sent; scoring and alerts go on, and it says what it would have sent.",
+            "What a silence matches is not sent while it lasts; scoring and alerts go on. It says what it held back.",
             "muted",
         )
         if page.may_operate:
