@@ -2,10 +2,12 @@
 
     python -m benchmarks.engines.streams make --events 20e6 --keys 1e6 --file /tmp/events.parquet
     python -m benchmarks.engines.streams run --file /tmp/events.parquet --processes 1 2
+    python -m benchmarks.engines.streams run --file /tmp/events.parquet --processes 1 2 --pinned
 
 ``make`` writes events of so many keys, texts, in random order. ``run`` judges them from Parquet to Parquet with
 ``--state``, from the start of the processes to their end, and prints for each number of processes one JSON object:
-events a second by the wall clock and by the processes' CPU seconds, and the load of the machine before.
+events a second by the wall clock and by the processes' CPU seconds, and the load of the machine before. A process has
+a second thread, which packs verdicts; ``--pinned`` binds each process to one core, so that one process is one core.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pinned", action="store_true", help="give each process one core and no more")
     parser.add_argument("--folder", type=Path, default=None, help="where states and verdicts go")
     told = parser.parse_args()
     if told.what == "make":
@@ -46,7 +49,8 @@ def main() -> None:
         return
     for _ in range(told.rounds):  # in turn, because the machine's load changes
         for processes in told.processes:
-            print(json.dumps(measured(told.file, processes, told.threads, told.folder)), flush=True)
+            found = measured(told.file, processes, told.threads, told.folder, pinned=told.pinned)
+            print(json.dumps(found), flush=True)
 
 
 def make(path: Path, events: int, keys: int) -> None:
@@ -72,7 +76,9 @@ def make(path: Path, events: int, keys: int) -> None:
         writer.close()
 
 
-def measured(path: Path, processes: int, threads: int, folder: Path | None) -> dict[str, object]:
+def measured(
+    path: Path, processes: int, threads: int, folder: Path | None, *, pinned: bool
+) -> dict[str, object]:
     """Judge the file once; the processes begin together."""
     load = os.getloadavg()[0]
     scratch = Path(tempfile.mkdtemp(dir=folder))
@@ -80,13 +86,14 @@ def measured(path: Path, processes: int, threads: int, folder: Path | None) -> d
     command = [sys.executable, "-m", "marigram", "watch", str(path), "--quiet", "--threads", str(threads)]
     command += ["--time", "time", "--key", "key", "--value", "value"]
     command += ["--state", str(scratch / "state"), "--out", str(scratch / "verdicts.parquet")]
-    running = [
-        subprocess.Popen(  # noqa: S603 - ourselves
-            command if processes == 1 else [*command, "--shard", f"{i + 1}/{processes}"],
-            stdout=subprocess.DEVNULL,
-        )
-        for i in range(processes)
-    ]
+    cores = sorted(os.sched_getaffinity(0))
+    if pinned and processes > len(cores):
+        raise SystemExit(f"{processes} processes cannot have a core each: there are {len(cores)}")
+    running = []
+    for i in range(processes):
+        one = command if processes == 1 else [*command, "--shard", f"{i + 1}/{processes}"]
+        one = ["taskset", "-c", str(cores[i]), *one] if pinned else one
+        running.append(subprocess.Popen(one, stdout=subprocess.DEVNULL))  # noqa: S603 - ourselves
     codes = [process.wait() for process in running]
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -97,7 +104,7 @@ def measured(path: Path, processes: int, threads: int, folder: Path | None) -> d
         raise SystemExit(f"processes ended with {codes}; {rows:,} verdicts")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
-        "processes": processes, "threads": threads, "events": rows, "seconds": round(seconds, 1),
+        "processes": processes, "pinned": pinned, "threads": threads, "events": rows, "seconds": round(seconds, 1),
         "events_per_second": round(rows / seconds), "cpu_seconds": round(cpu, 1),
         "events_per_cpu_second": round(rows / cpu), "state_bytes": state, "load_before": round(load, 1),
     }  # fmt: skip
