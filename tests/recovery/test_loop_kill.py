@@ -10,7 +10,6 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,6 @@ from marigram import snapshots
 from marigram.bridge.loop.loop import Loop, load_version
 
 KILLS = 300 if os.environ.get("MARIGRAM_SOAK") else 2
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    found = Nursery()
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +40,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
         words = [(80 * number + k, truth[k]) for k in range(3, 80, 7)]
         told = [f"--label=event:e{row}={'true' if bad else 'false'}" for row, bad in words]
         commands.append(["--schema", str(schema), *files, *told, "--queue", "0", "--cases", "0"])
-    commands.append([*commands[-1][:-4], "--label=event:e3=true", "--label=entity:address/10.9.9.1=true"])
+    commands[-1] += ["--label=event:e3=true", "--label=entity:address/10.9.9.1=true"]
     return commands
 
 
@@ -106,7 +98,7 @@ def test_killed_at_random_moments_a_loop_is_as_if_nothing_happened(
         for command in day:
             while died < KILLS:
                 if nursery.run(
-                    "--state", str(state), *command, kill_after=chance.uniform(0, truth["seconds"])
+                    "loop", "--state", str(state), *command, kill_after=chance.uniform(0, truth["seconds"])
                 ):
                     break
                 died += 1
