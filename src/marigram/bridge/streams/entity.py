@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from marigram.bridge.columns import plain_table
 from marigram.bridge.kernels.counts import EVERYTHING, count_rows
-from marigram.bridge.kernels.rates import HISTORY, score_entities
 from marigram.bridge.streams.codes import Codebook, packed, unpacked
 from marigram.bridge.streams.findings import Findings
 from marigram.bridge.streams.judging import Judge
-from marigram.bridge.streams.outliers import Outliers, calibrated
+from marigram.bridge.streams.outliers import Outliers
+from marigram.bridge.streams.rates import Rates
 from marigram.bridge.streams.saving import load_state, save_state
-from marigram.bridge.streams.settings import Settings, Stream, streams_of
-from marigram.bridge.streams.tables import STRETCH, OpenTable, grown, histories, stretches
+from marigram.bridge.streams.settings import Settings, streams_of
+from marigram.bridge.streams.tables import STRETCH, OpenTable, stretches
 from marigram.bridge.verdicts import EventVerdicts
 from marigram.errors import InputError
 from marigram.events.entities import EntitySchema
@@ -76,15 +76,13 @@ class EntityStreams:
         )
         self.design = streams_of(schema, self.settings.combination)
         self._counts = [s for s in self.design if s.kind == "count"]
-        self._rates = [s for s in self.design if s.kind == "rate"]
         width = len(self.settings.windows)
         self._pairs = OpenTable(n=(np.float64, (width,)), window=(np.int64, (width,)))
         self._sums = OpenTable(sums=(np.float64, (width, 5)))
-        self._edges = OpenTable(history=(HISTORY, ()))
         self._books = {name: Codebook() for name in (*schema.entities, *schema.attributes)}
         self._kinds = {name: Codebook() for name in schema.entities}
         self._kind_of: dict[str, Array] = {}
-        self._histories = {s.value: np.zeros(64, HISTORY) for s in self._rates}
+        self._rates = Rates(self.settings, self.design)
         self._clock = np.zeros(1, np.int64)
         self._outliers = Outliers(schema, self.settings)
         self._judge = Judge(schema, self.settings, self.design)
@@ -98,12 +96,12 @@ class EntityStreams:
     @property
     def pairs(self) -> int:
         """Values in contexts, and pairs of entities, that are remembered; at most about ``most_pairs`` of each."""
-        return len(self._pairs) + len(self._edges)
+        return len(self._pairs) + len(self._rates.pairs)
 
     @property
     def forgotten(self) -> int:
         """Of these, how many were forgotten for others."""
-        return self._pairs.forgotten + self._edges.forgotten
+        return self._pairs.forgotten + self._rates.pairs.forgotten
 
     def update(self, table: Any) -> EventVerdicts:
         """Score the events of a table, then learn each.
@@ -124,11 +122,7 @@ class EntityStreams:
         running = np.maximum.accumulate(np.concatenate([self._clock, times]))[1:] if n else times
         self._clock[:] = running[-1:] if n else self._clock
         self._count(codes, running, columns)
-        for j, stream in enumerate(self.design):
-            if stream.kind == "rate":
-                self._rate(stream, codes[stream.value], running, columns, j)
-            elif stream.kind == "pair":
-                self._pair_rate(codes[stream.value], codes[stream.context], running, columns, j)
+        self._rates.update(codes, running, self._judge.seen, columns)
         self._outliers.update(plain, self.design, columns)
         return self._judged(plain, times, running, codes, columns, known)
 
@@ -205,36 +199,6 @@ class EntityStreams:
         found: Array = np.append(self._kind_of[name], -1)[codes]
         return found
 
-    def _rate(self, stream: Stream, codes: Array, times: Array, columns: dict[str, Array], j: int) -> None:
-        """Let the rate of one column of entities score and count all rows."""
-        history = self._histories[stream.value] = grown(
-            self._histories[stream.value], len(self._books[stream.value])
-        )
-        evidence, expected = np.zeros(len(times)), np.zeros(len(times))
-        observed = np.zeros(len(times))
-        tick, step = self.settings.tick, float(np.log(2)) * self.settings.tick / self.settings.half_life
-        score_entities(codes, times // tick, step, history, evidence, observed, expected)
-        columns["surprise"][:, j] = calibrated(evidence)
-        columns["observed"][:, j], columns["expected"][:, j] = observed, expected
-
-    def _pair_rate(
-        self, actors: Array, targets: Array, times: Array, columns: dict[str, Array], j: int
-    ) -> None:
-        """Let the rate of each pair of entities score and count all rows that have both."""
-        out = [np.zeros(len(times)) for _ in range(3)]
-        tick, step = self.settings.tick, float(np.log(2)) * self.settings.tick / self.settings.half_life
-        for part, begins in stretches(self._judge.seen, len(times), STRETCH):
-            if begins:
-                self._edges.forget(self.settings.most_pairs, self._edges["history"]["tick"])
-            self._edges.room(len(times[part]))
-            both = np.flatnonzero((actors[part] >= 0) & (targets[part] >= 0))
-            places = np.full(len(times[part]), -1)
-            places[both] = self._edges.places(actors[part][both] << 31 | targets[part][both])
-            score_entities(places, times[part] // tick, step, self._edges["history"], *(o[part] for o in out))
-        evidence, observed, expected = out
-        columns["surprise"][:, j] = calibrated(evidence)
-        columns["observed"][:, j], columns["expected"][:, j] = observed, expected
-
     def _judged(
         self,
         plain: pa.Table,
@@ -267,17 +231,16 @@ class EntityStreams:
 
     def _arrays(self) -> dict[str, Array]:
         """Everything that is kept, by name."""
-        arrays = self._pairs.arrays("pairs") | self._sums.arrays("sums") | self._edges.arrays("edges")
+        arrays = self._pairs.arrays("pairs") | self._sums.arrays("sums")
         arrays |= {"clock": self._clock}
         for prefix, books in (("book", self._books), ("kind", self._kinds)):
             for name, book in books.items():
                 arrays |= {f"{prefix}.{name}.{part}": array for part, array in packed(book.names).items()}
-        arrays |= {f"history.{name}": history for name, history in self._histories.items()}
-        return arrays | self._outliers.arrays() | self._judge.arrays()
+        return arrays | self._rates.arrays() | self._outliers.arrays() | self._judge.arrays()
 
     def _put(self, arrays: Mapping[str, Array]) -> None:
         """Take up what :meth:`_arrays` gave."""
-        for prefix, table in (("pairs", self._pairs), ("sums", self._sums), ("edges", self._edges)):
+        for prefix, table in (("pairs", self._pairs), ("sums", self._sums)):
             table.put(prefix, arrays)
         self._clock[...] = arrays["clock"]
         for prefix, books in (("book", self._books), ("kind", self._kinds)):
@@ -285,6 +248,6 @@ class EntityStreams:
                 books[name] = Codebook(
                     unpacked(arrays[f"{prefix}.{name}.bytes"], arrays[f"{prefix}.{name}.ends"])
                 )
-        self._histories = {name: histories(arrays[f"history.{name}"]) for name in self._histories}
+        self._rates.put(arrays)
         self._outliers.put(arrays)
         self._judge.put(arrays)
