@@ -12,6 +12,8 @@ from tests.graph.detectors.graphs import QUICK, planted
 
 from marigram import graph as mgg
 from marigram.errors import InputError, SnapshotError
+from marigram.graph.detectors.modelfiles import _refuse_pickle
+from marigram.graph.detectors.safetensors import pack_tensors
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +99,17 @@ def test_a_pickle_is_refused_before_it_is_opened(model: mgg.NodeDetector, tmp_pa
     (tmp_path / "model" / "best.safetensors").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(SnapshotError, match="pickle"):
         mgg.NodeDetector.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("length", [0x280, 0x380, 0x480, 0x580])
+def test_tensors_whose_header_is_as_long_as_a_pickle_begins_are_no_pickle(length: int) -> None:
+    content = next(
+        found
+        for more in range(length)
+        if int.from_bytes((found := pack_tensors({"a": np.zeros(3)}, {"meta": " " * more}))[:8], "little")
+        == length
+    )
+    assert content.startswith(b"\x80")
+    _refuse_pickle(Path("a.safetensors"), content)
+    with pytest.raises(SnapshotError, match="is a pickle"):
+        _refuse_pickle(Path("a.safetensors"), pickle.dumps([1], length >> 8))
