@@ -118,7 +118,7 @@ def test_beside_a_service_that_is_killed_too(nursery: Nursery, tmp_path: Path) -
         state, "--no-silence", "--key", "host", "--value", "load", "--time", "time"
     ) as serving:
         serving.start()
-        for number in range(1 if KILLS < 100 else 30):
+        for number in range(1 if KILLS < 100 else 6):
             client = Client(serving.url, attempts=1000, timeout=10)
             rows = [
                 {
