@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.graph.detectors.graphs import QUICK, planted
 
 from marigram import graph as mgg
+from marigram import snapshots
 from marigram.errors import InputError, SnapshotError
 from marigram.graph.detectors.modelfiles import _refuse_pickle
 from marigram.graph.detectors.safetensors import pack_tensors
@@ -96,9 +99,41 @@ def test_a_pickle_is_refused_before_it_is_opened(model: mgg.NodeDetector, tmp_pa
     with pytest.raises(SnapshotError, match="pickle"):
         mgg.NodeDetector.load(file)
     model.save(tmp_path / "model")
-    (tmp_path / "model" / "best.safetensors").write_bytes(pickle.dumps({"a": 1}))
+    (file,) = (tmp_path / "model").glob("*.best.safetensors")
+    file.write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(SnapshotError, match="pickle"):
         mgg.NodeDetector.load(tmp_path / "model")
+
+
+def test_a_save_that_is_cut_off_leaves_the_former_model_and_one_that_is_not_leaves_nothing_of_it(
+    graph: mgg.Graph, model: mgg.NodeDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class CutError(Exception):
+        pass
+
+    other = mgg.NodeDetector("unsupervised", hops=1).fit(graph)
+    replace_file, left = snapshots.replace_file, 0
+
+    def cut(path: Path, write: Callable[[Any], object]) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise CutError
+        replace_file(path, write)
+
+    other.save(tmp_path)
+    monkeypatch.setattr(snapshots, "replace_file", cut)
+    for calls in range(99):
+        left = calls
+        try:
+            model.save(tmp_path)
+        except CutError:
+            np.testing.assert_array_equal(mgg.NodeDetector.load(tmp_path).score(graph), other.score(graph))
+        else:
+            break
+    assert calls > 3
+    assert mgg.NodeDetector.load(tmp_path).fingerprint() == model.fingerprint()
+    assert len(list(tmp_path.iterdir())) == calls
 
 
 @pytest.mark.parametrize("length", [0x280, 0x380, 0x480, 0x580])

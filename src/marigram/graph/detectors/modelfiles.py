@@ -1,12 +1,14 @@
 """A model as a folder: JSON that names every file with its SHA-256, arrays as safetensors, LightGBM's own text.
 
-Nothing in it can run. A file that is missing, changed or not named is not loaded, and neither is a pickle.
+Nothing in it can run. A file that is missing, changed or not named is not loaded, and neither is a pickle. Files bear
+the beginning of their digest and the head comes last, so a save that is cut off leaves the former model whole.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,11 @@ from marigram.graph.detectors.jobs import Packed, Scorer
 from marigram.graph.detectors.safetensors import pack_tensors, unpack_tensors
 
 HEAD = "model.json"
-VERSION = 2
+VERSION = 3
 _FORMAT = "marigram graph scorer"
 _MAY_RUN = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 """How pickles, and the archives of them that torch writes, begin."""
+_OURS = re.compile(r"[0-9a-f]{12}\..*\.(safetensors|txt)")
 
 
 def save_model(
@@ -43,6 +46,10 @@ def save_model(
     head |= {"scorers": list(scorers), "files": written}
     content = msgspec.json.format(msgspec.json.encode(head))
     snapshots.replace_file(place / HEAD, lambda sink: sink.write(content))
+    named = {_stored(name, digest) for name, digest in written.items()}
+    for file in place.iterdir():  # those of the model that stood here
+        if _OURS.fullmatch(file.name) and file.name not in named:
+            file.unlink()
 
 
 def load_model(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Scorer]]:
@@ -123,20 +130,25 @@ def _unpacked(packed: Packed) -> Scorer:
 
 
 def _write(place: Path, name: str, content: bytes, written: dict[str, str]) -> None:
-    snapshots.replace_file(place / name, lambda sink: sink.write(content))
     written[name] = hashlib.sha256(content).hexdigest()
+    snapshots.replace_file(place / _stored(name, written[name]), lambda sink: sink.write(content))
+
+
+def _stored(name: str, digest: str) -> str:
+    return f"{digest[:12]}.{name}"
 
 
 def _read(place: Path, name: str, digest: str) -> bytes:
-    if Path(name).name != name:
+    path = place / _stored(name, digest)
+    if path.parent != place or Path(name).name != name:
         raise SnapshotError(f"{name!r} lies outside the folder of the model")
     try:
-        content = (place / name).read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        raise SnapshotError(f"{place} lacks {name}") from error
-    _refuse_pickle(place / name, content)
+        raise SnapshotError(f"{place} lacks {path.name}") from error
+    _refuse_pickle(path, content)
     if hashlib.sha256(content).hexdigest() != digest:
-        raise SnapshotError(f"{place / name} is not as it was written")
+        raise SnapshotError(f"{path} is not as it was written")
     return content
 
 
