@@ -238,11 +238,14 @@ def _time(column: str, text: str, unit: str, zone: Zone) -> int:
 
 
 def _decoded(decode: Callable[[bytes], Any], line: bytes) -> Any:
-    """Decode an object; bare NaN and Infinity, which Python writes, are read although JSON has none."""
+    """Decode an object; bare NaN and Infinity, which Python writes, are read although JSON has none.
+
+    The error leaves as its text: kept itself, it would hold this frame and be held by it.
+    """
     try:
         return decode(line)
     except msgspec.DecodeError as error:
-        first: Exception = error
+        reason = _explained(error)
     except RecursionError:
         raise BadLine("broken JSON: nested too deeply") from None
     if b"NaN" in line or b"Infinity" in line:
@@ -250,7 +253,7 @@ def _decoded(decode: Callable[[bytes], Any], line: bytes) -> Any:
             return decode(_WORDS.sub(_standard, line))
         except (msgspec.DecodeError, RecursionError):
             pass
-    raise BadLine(_explained(first))
+    raise BadLine(reason)
 
 
 def _standard(match: re.Match[bytes]) -> bytes:
