@@ -212,3 +212,40 @@ def test_what_grew_is_read_on_from_where_it_was_read_to(tmp_path: Path) -> None:
     refused = invoke(*common[:-2], packed)
     assert refused.exit_code == 3
     assert "files.json is damaged" in refused.stderr
+
+
+def test_logs_that_are_rotated_are_read_once_whatever_their_names(tmp_path: Path) -> None:
+    logs, state, out = tmp_path / "logs", tmp_path / "state", tmp_path / "out.jsonl"
+    logs.mkdir()
+    log = logs / "app.jsonl"
+    written = 0
+
+    def write(count: int) -> None:
+        nonlocal written
+        with log.open("a") as file:
+            file.writelines(f"{json.dumps(record(written + k))}\n" for k in range(count))
+        written += count
+
+    def read() -> str:
+        return invoke("watch", "--preset", "cloudtrail", "--state", state, "--out", out, logs).stderr
+
+    def rotate() -> None:
+        for number in (2, 1):
+            if (before := logs / f"app.jsonl.{number}").exists():
+                before.rename(logs / f"app.jsonl.{number + 1}")
+        log.rename(logs / "app.jsonl.1")
+
+    write(5)
+    assert "5 events" in read()
+    rotate()  # all of it was read
+    write(2)
+    assert "2 events" in read()
+    write(3)
+    rotate()  # with something unread
+    write(1)
+    rotate()  # twice between two looks
+    write(4)
+    assert "8 events" in read()
+    assert "0 events" in read()
+    ids = [verdict["id"] for verdict in objects(out.read_text())]
+    assert sorted(ids) == sorted(f"e-{k}" for k in range(written))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from marigram.bridge.presets import Preset
-from marigram.bridge.readers.growing import Place, Stretch, listed, read_on
+from marigram.bridge.readers.growing import Stretch, listed, read_on
 from marigram.bridge.readers.opened import refused_file
 from marigram.cli._preset_state import StateFolder
 from marigram.errors import InputError, ParameterError
@@ -33,7 +33,7 @@ def read_once(sources: Sequence[str], preset: Preset, state: StateFolder) -> Ite
         raise InputError(0, f"no file in {', '.join(sources)}")
     for file in files:
         try:
-            for stretch in read_on(file, preset, state.place(file)):
+            for stretch in read_on(file, preset, state.done.places):
                 yield file, stretch
         except InputError as error:
             if len(files) == 1:
@@ -79,11 +79,10 @@ class Following:
             now = (status.st_size, status.st_mtime_ns)
             if self._seen.get(file) == now and file not in self._unread:
                 return
-            place = self._state.place(file)
-            rest = self._renamed(file, place)
-            if rest is not None:
-                yield from self._stretches(*rest)
-            yield from self._stretches(file, place)
+            before = self._renamed(file, status.st_ino)
+            if before is not None:
+                yield from self._stretches(before)
+            yield from self._stretches(file)
             self._seen[file] = now
             self._unread.pop(file, None)
         except FileNotFoundError:
@@ -91,20 +90,19 @@ class Following:
         except InputError as error:
             yield from self._wait_for(file, now, error)
 
-    def _stretches(self, file: str, place: Place) -> Iterator[Found]:
-        for stretch in read_on(file, self._preset, place, whole=False):
+    def _stretches(self, file: str) -> Iterator[Found]:
+        for stretch in read_on(file, self._preset, self._state.done.places, whole=False):
             yield file, stretch
 
-    def _renamed(self, file: str, place: Place) -> tuple[str, Place] | None:
-        """The file that had this name when it was read last, where it lies beside it with something unread."""
-        old = self._state.done.places.get(os.path.abspath(file))
-        if place.taken or old is None or not old.inode:
+    def _renamed(self, file: str, inode: int) -> str | None:
+        """The file that had this name when it was read last, where it lies beside it: its rest comes first."""
+        name = os.path.abspath(file)
+        old = self._state.done.places.get(name)
+        if old is None or old.inode in (0, inode):
             return None
-        folder = os.path.dirname(os.path.abspath(file))
-        for entry in os.scandir(folder):
-            if entry.is_file() and entry.inode() == old.inode and entry.path != os.path.abspath(file):
-                found = self._state.place(entry.path)
-                return (entry.path, found) if found.taken else None
+        for entry in os.scandir(os.path.dirname(name)):
+            if entry.is_file() and entry.inode() == old.inode:
+                return entry.path
         return None
 
     def _wait_for(self, file: str, now: tuple[int, int], error: InputError) -> Iterator[Found]:

@@ -26,7 +26,7 @@ class Done(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One moment of a run: everything before it is in the state and in the files written, nothing after it is."""
 
     places: dict[str, Place] = {}
-    """How far each file was read."""
+    """How far each file was read, by its name; by its inode where the name is another's now."""
     run: int = 0
     """Number of the state, ``streams-RUN.mg``."""
     out: int = 0
@@ -72,12 +72,20 @@ class StateFolder:
         """Return how far a file was read; the beginning where nothing is kept."""
         if source == "-":
             return Place()
-        return known_place(os.path.abspath(source), self.done.places)
+        return known_place(source, self.done.places)
 
     def read(self, source: str, place: Place) -> None:
-        """Say how far a file is read now; kept with the next moment."""
-        if source != "-":
-            self.done.places[os.path.abspath(source)] = place
+        """Say how far a file is read now; kept with the next moment.
+
+        The file that had the name before may lie elsewhere by now, and stays known by its inode.
+        """
+        if source == "-":
+            return
+        name = os.path.abspath(source)
+        before = self.done.places.get(name)
+        if before is not None and before.inode not in (0, place.inode):
+            self.done.places[f"inode {before.inode}"] = before
+        self.done.places[name] = place
 
     def is_due(self) -> bool:
         """Whether the next moment should be kept though there is more to do."""
